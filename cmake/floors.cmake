@@ -1,0 +1,28 @@
+# The floors of docs/architecture.md: one target a floor, which sees the headers of the floors it may
+# include and no others. Includes of ours start at libkq/ ("storage/log.hpp"), so every floor gets an
+# include root of its own that holds nothing but a link to its folder: a forbidden include does not
+# compile.
+
+# kq_floor(NAME may include FLOOR... [LIBRARIES lib...])
+function(kq_floor name)
+    cmake_parse_arguments(arg "" "" "MAY_INCLUDE;LIBRARIES;PUBLIC_LIBRARIES" ${ARGN})
+    set(folder ${CMAKE_SOURCE_DIR}/libkq/${name})
+    set(root ${CMAKE_BINARY_DIR}/include/${name})
+    file(MAKE_DIRECTORY ${root})
+    file(CREATE_LINK ${folder} ${root}/${name} SYMBOLIC)
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${folder}/*.cpp)
+    if(NOT sources)
+        return()
+    endif()
+    add_library(kq_${name} STATIC ${sources})
+    target_include_directories(kq_${name} PUBLIC ${root})
+    target_link_libraries(kq_${name} PRIVATE kq_options ${arg_LIBRARIES} PUBLIC ${arg_PUBLIC_LIBRARIES})
+    foreach(lower ${arg_MAY_INCLUDE})
+        if(TARGET kq_${lower})
+            target_link_libraries(kq_${name} PUBLIC kq_${lower})
+        endif()
+    endforeach()
+    if(KQ_PCH)
+        target_precompile_headers(kq_${name} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
+    endif()
+endfunction()
