@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PosixProcess: the real Process. Making one lets a closed standard output be an error that write()
+// reports, instead of a signal.
+#pragma once
+
+#include "base/process.hpp"
+
+namespace kq {
+
+class PosixProcess final : public Process {
+public:
+    PosixProcess(int argc, const char* const* argv);
+
+    const std::vector<std::string>& arguments() const override { return arguments_; }
+    std::optional<std::string> variable(const std::string& name) const override;
+    std::vector<std::pair<std::string, std::string>> variables(
+        std::string_view prefix) const override;
+    Result<std::unique_ptr<Input>> open_input(const std::string& path) override;
+    Status write(Stream stream, ByteView bytes) override;
+    bool is_terminal(Stream stream) const override;
+    int terminal_columns() const override;
+    void watch_signals() override;
+    int signal() const override;
+    bool take_progress_request() override;
+
+private:
+    std::vector<std::string> arguments_;
+};
+
+}  // namespace kq

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Process: the seam to what the operating system gives a command: arguments, environment, standard
+// streams, terminals, signals. main() makes a PosixProcess; tests bring one of their own.
+//
+// owner    the main thread
+// errors   interrupted        INT or TERM came while waiting
+//          would_block        nothing came in the time given
+//          connection_closed  nobody reads our output any more
+//          not_found, permission_denied, disk_full, io_error
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+
+namespace kq {
+
+enum class Stream { in, out, err };
+
+// Bytes that come in order: standard input, a file, a pipe.
+class Input {
+public:
+    virtual ~Input() = default;
+
+    // Reads what is there, at most into.size() bytes; 0 at the end. Waits at most `wait`, or for
+    // ever: then only a signal ends it early.
+    virtual Result<std::size_t> read(MutableBytes into, std::optional<Millis> wait) = 0;
+};
+
+class Process {
+public:
+    virtual ~Process() = default;
+
+    // The words after the program's name.
+    virtual const std::vector<std::string>& arguments() const = 0;
+    virtual std::optional<std::string> variable(const std::string& name) const = 0;
+    // Every variable whose name begins with `prefix`.
+    virtual std::vector<std::pair<std::string, std::string>> variables(
+        std::string_view prefix) const = 0;
+
+    // A path, or "-" for standard input.
+    virtual Result<std::unique_ptr<Input>> open_input(const std::string& path) = 0;
+    // Writes all of it. `stream` is out or err.
+    virtual Status write(Stream stream, ByteView bytes) = 0;
+
+    virtual bool is_terminal(Stream stream) const = 0;
+    virtual int terminal_columns() const = 0;  // 80 where nobody knows
+
+    // The first INT or TERM since the start, or 0. From watch_signals() on, the first one is only
+    // noted, and ends a wait in read(); the second ends the process at once.
+    virtual void watch_signals() = 0;
+    virtual int signal() const = 0;
+    // Whether USR1 came since the last call: somebody wants to see how far we are.
+    virtual bool take_progress_request() = 0;
+};
+
+}  // namespace kq

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What every program that talks to a cluster takes: the common options, and the settings they come
+// to: option, else KQ_* variable, else context, else the file's top level, else the default.
+//
+// errors   usage: a value that cannot be, a context that is not there, a file that does not parse
+// source   kq(1), "Common options", "Settings"
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/file_system.hpp"
+#include "base/process.hpp"
+#include "base/time.hpp"
+#include "cli/console.hpp"
+#include "cli/options.hpp"
+
+namespace kq {
+
+// What the command line said, before anything else is asked.
+struct CommonOptions {
+    std::vector<std::string> bootstrap;
+    std::optional<std::string> context;
+    std::vector<std::string> properties;  // KEY=VALUE or @FILE
+    std::vector<std::string> resolve;     // HOST:PORT=ADDR:PORT
+    std::optional<std::string> format;
+    std::optional<Millis> timeout;
+    bool yes = false;
+    bool dry_run = false;
+    bool no_input = false;
+    bool quiet = false;
+    int verbose = 0;
+    std::optional<std::string> color;
+    std::optional<std::string> progress;
+};
+
+// Which of the common options a program has: one that changes nothing asks no questions.
+struct CommonChoice {
+    bool changes_things = false;  // --yes --dry-run --no-input
+    std::string default_timeout = "10s";
+};
+std::vector<Option> common_options(CommonOptions& options, const CommonChoice& choice);
+// -q -v --color alone, for programs that talk to no cluster.
+std::vector<Option> talk_options(CommonOptions& options);
+
+// A setting, and who said so: "--bootstrap", "KQ_BOOTSTRAP", "FILE:12".
+struct Setting {
+    std::string value;
+    std::string origin;
+};
+
+// What they come to.
+struct Settings {
+    std::map<std::string, Setting> properties;  // of Kafka's clients; bootstrap.servers is there
+    std::vector<std::pair<std::string, std::string>> resolve;  // advertised address -> dialled one
+    std::string format = "text";
+    std::optional<Millis> timeout;
+    bool yes = false;
+    bool dry_run = false;
+    bool no_input = false;
+    bool readonly = false;  // the context refuses verbs that change things
+    bool protect = false;   // the context wants --confirm NAME before destruction
+    std::string context;    // "" when none
+    int verbose = 0;
+
+    std::string bootstrap() const;
+};
+
+// Reads variables and the client file, and gives the console its settings. Warnings about unknown
+// keys go to the console.
+Result<Settings> settle(const CommonOptions& options, Console& console, FileSystem& files);
+
+}  // namespace kq
