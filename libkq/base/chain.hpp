@@ -6,8 +6,9 @@
 // owner    moves from its maker to the connection; a piece stays alive until it was written (I41)
 #pragma once
 
-#include <deque>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/file_system.hpp"
@@ -33,15 +34,24 @@ public:
     }
     void add(Chain other) {
         size_bytes_ += other.size_bytes_;
-        for (auto& piece : other.pieces_) pieces_.push_back(std::move(piece));
+        if (pieces_.empty()) {
+            pieces_ = std::move(other.pieces_);
+            return;
+        }
+        for (auto& piece : other.pieces_)
+            pieces_.push_back(std::move(piece));
     }
 
     bool empty() const { return pieces_.empty(); }
     std::uint64_t size_bytes() const { return size_bytes_; }
-    const std::deque<Piece>& pieces() const { return pieces_; }
+    const std::vector<Piece>& pieces() const { return pieces_; }
+    std::vector<Piece> take_pieces() && {
+        size_bytes_ = 0;
+        return std::exchange(pieces_, {});
+    }
 
 private:
-    std::deque<Piece> pieces_;
+    std::vector<Piece> pieces_;
     std::uint64_t size_bytes_ = 0;
 };
 

@@ -18,7 +18,8 @@ public:
     // Uniform in [0, bound). Requires: bound > 0.
     std::uint64_t below(std::uint64_t bound) {
         KQ_CHECK(bound > 0);
-        return static_cast<std::uint64_t>((static_cast<unsigned __int128>(u64()) * bound) >> 64);
+        __extension__ using Wide = unsigned __int128;
+        return static_cast<std::uint64_t>((static_cast<Wide>(u64()) * bound) >> 64);
     }
     bool chance(double probability) {
         return static_cast<double>(u64() >> 11) * 0x1p-53 < probability;

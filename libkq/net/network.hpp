@@ -81,7 +81,7 @@ public:
 
 class Listener {
 public:
-    virtual ~Listener() = default;  // stops listening
+    virtual ~Listener() = default;       // stops listening
     virtual Endpoint local() const = 0;  // with the port that was given for port 0
     virtual void pause() = 0;
     virtual void resume() = 0;

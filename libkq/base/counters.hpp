@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Counters and gauges. Each loop asks the registry for its own and is the only one to write it
+// (a relaxed load and store, no locked instruction); the reader sums those of one name and labels.
+//
+// shape    the registry is made by main() and handed down; what it gave lives as long as it does
+// owner    a Counter or Gauge belongs to the loop that asked; render() may run on any thread
+// source   Prometheus text exposition format 0.0.4
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/function.hpp"
+
+namespace kq {
+
+// Only grows. One writer.
+class Counter {
+public:
+    void add(std::uint64_t n = 1) {
+        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+// Goes up and down. One writer.
+class Gauge {
+public:
+    void set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
+    void add(std::int64_t n) {
+        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::int64_t> value_{0};
+};
+
+class MetricRegistry {
+public:
+    using Labels = std::vector<std::pair<std::string, std::string>>;
+
+    MetricRegistry() = default;
+    MetricRegistry(const MetricRegistry&) = delete;
+    MetricRegistry& operator=(const MetricRegistry&) = delete;
+
+    // A new instance for the caller. Instances with the same name and labels are shown as their
+    // sum. `name` as Prometheus wants it (kq_requests_total); `help` is one sentence.
+    Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
+    Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
+
+    // Prometheus text, sorted by name and labels.
+    std::string render() const;
+    // The sum of one series; 0 where there is none. For tests and the status port.
+    std::int64_t value(std::string_view name, const Labels& labels = {}) const;
+
+private:
+    struct Series {
+        std::vector<const Counter*> counters;
+        std::vector<const Gauge*> gauges;
+        std::int64_t sum() const;
+    };
+    struct Family {
+        std::string help;
+        bool is_counter = true;
+        std::map<Labels, Series> series;
+    };
+    Series& series_of(std::string_view name, std::string_view help, bool is_counter, Labels labels);
+
+    mutable std::mutex mutex_;
+    std::deque<Counter> counters_;
+    std::deque<Gauge> gauges_;
+    std::map<std::string, Family, std::less<>> families_;
+};
+
+}  // namespace kq

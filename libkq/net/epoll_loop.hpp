@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// EpollLoop: the real Loop: level-triggered epoll, a queue that wakes the thread only when it
+// sleeps, and a heap of timers. An idle loop sleeps until its next timer.
+//
+// shape    a turn: posted tasks, due timers, socket events, outbox, flushes
+// owner    the thread inside run(). Before and after run() whoever holds it
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/counters.hpp"
+#include "base/loop.hpp"
+#include "base/result.hpp"
+#include "base/timer_queue.hpp"
+
+namespace kq {
+
+// Whom the loop tells about a descriptor. For net/ only.
+class DescriptorEvents {
+public:
+    virtual void on_events(std::uint32_t epoll_events) = 0;
+
+protected:
+    ~DescriptorEvents() = default;
+};
+
+class EpollLoop final : public Loop {
+public:
+    explicit EpollLoop(const Clock& clock);
+    ~EpollLoop() override;
+    EpollLoop(const EpollLoop&) = delete;
+    EpollLoop& operator=(const EpollLoop&) = delete;
+
+    // Serves until stop(). What was posted before stop() has run when run() returns.
+    void run();
+    // From any thread. A run() that starts later returns at once.
+    void stop();
+    // One turn that waits at most `wait` for something to do: for programs whose thread drives the
+    // loop while it waits for an answer.
+    void run_once(std::chrono::nanoseconds wait);
+
+    void post(Task task) override;
+    TimerId at(MonoTime deadline, Task task) override;
+    void cancel(TimerId timer) override;
+    void at_turn_end(Task task) override;
+    const Clock& clock() const override { return clock_; }
+    bool is_here() const override;
+
+    // Runs after the outbox of this turn. For networks.
+    void at_flush(Task task) KQ_NOT_ANALYSED { flushes_.push_back(std::move(task)); }
+    Status watch(int descriptor, std::uint32_t epoll_events, DescriptorEvents& events);
+    void change(int descriptor, std::uint32_t epoll_events, DescriptorEvents& events);
+    // No event of this descriptor comes any more, not even one that this turn has already fetched.
+    void unwatch(int descriptor, DescriptorEvents& events);
+
+    // Counts turns, and those over 10 ms (I35).
+    void count_into(MetricRegistry& metrics, const std::string& name);
+
+private:
+    void turn(std::chrono::nanoseconds wait);
+    void run_posted();
+    void expire_timers();
+    void wait_for_events(std::chrono::nanoseconds wait);
+    void run_outbox();
+    void wake();
+
+    const Clock& clock_;
+    int epoll_ = -1;
+    int wake_ = -1;  // an eventfd
+    std::atomic<std::thread::id> thread_{};
+
+    std::mutex mutex_;
+    std::vector<Task> posted_;  // guarded by mutex_
+    std::atomic<bool> has_posted_{false};
+    std::atomic<bool> asleep_{false};
+    std::atomic<bool> stopping_{false};
+
+    std::vector<Task> running_;
+    TimerQueue timers_;
+    std::vector<Task> outbox_;
+    std::vector<Task> flushes_;
+    struct Ready;
+    std::vector<std::uint64_t> ready_;  // epoll_event array, as it is
+    std::size_t ready_count_ = 0;
+    std::size_t ready_next_ = 0;
+    Counter* turns_ = nullptr;
+    Counter* slow_turns_ = nullptr;
+};
+
+}  // namespace kq

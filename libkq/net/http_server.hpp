@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// HttpServer: answers GET and HEAD on a status port. HTTP/1.1 as POCO's messages read and write it.
+//
+// shape    a request head of at most 8 KiB, no body; the answer closes the connection unless the
+//          client asked to keep it; connections_max at a time, each at most 10 s silent
+// owner    the loop of its network
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "net/network.hpp"
+
+namespace kq {
+
+struct HttpRequest {
+    std::string method;
+    std::string path;   // without the query
+    std::string query;  // what stood behind '?'
+};
+
+struct HttpResponse {
+    int status = 200;
+    std::string content_type = "text/plain; charset=utf-8";
+    std::string body;
+};
+
+class HttpServer {
+public:
+    using Handler = Function<HttpResponse(const HttpRequest&)>;
+    static constexpr std::size_t connections_max = 64;
+    static constexpr std::size_t head_bytes_max = 8192;
+
+    static Result<std::unique_ptr<HttpServer>> listen(Loop& loop, Network& network,
+                                                      const Endpoint& at, Handler handler);
+    ~HttpServer();
+    Endpoint local() const;
+
+private:
+    class Exchange;
+    HttpServer(Loop& loop, Network& network, Handler handler);
+    void accept(std::unique_ptr<Socket> socket);
+    void forget(Exchange* exchange);
+
+    Loop& loop_;
+    Network& network_;
+    Handler handler_;
+    std::unique_ptr<Listener> listener_;
+    std::unordered_map<Exchange*, std::unique_ptr<Exchange>> exchanges_;
+};
+
+}  // namespace kq
