@@ -52,7 +52,7 @@ public:
     Status wait_for_leaders(const std::vector<std::string>& names);
 
     // `keys` empty: all of them.
-    Result<std::vector<Result<std::vector<ConfigEntry>>>> describe_configs(
+    Result<std::vector<Result<std::vector<DescribedConfig>>>> describe_configs(
         const std::vector<ConfigResource>& resources, const std::vector<std::string>& keys = {},
         bool with_synonyms = false, bool with_documentation = false);
 

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/config.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
@@ -72,30 +73,15 @@ struct ConfigResource {
     std::string name;  // of a broker: its id, or "" for the cluster-wide default
 };
 
-enum class ConfigSource : std::int8_t {
-    unknown = 0,
-    topic = 1,
-    dynamic_broker = 2,
-    dynamic_default_broker = 3,
-    static_broker = 4,
-    built_in = 5,
-    dynamic_broker_logger = 6,
-    client_metrics = 7,
-    group = 8
-};
-struct ConfigSynonym {
-    std::string name;
-    std::optional<std::string> value;
-    ConfigSource source = ConfigSource::unknown;
-};
-struct ConfigEntry {
+// A setting as a broker tells it.
+struct DescribedConfig {
     std::string name;
     std::optional<std::string> value;  // none when sensitive
     ConfigSource source = ConfigSource::unknown;
     bool read_only = false;
     bool sensitive = false;
-    std::int8_t type = 0;  // Kafka's number: 1 boolean, 2 string, 3 int, 4 short, 5 long, 6 double…
-    std::vector<ConfigSynonym> synonyms;
+    std::int8_t type = 0;  // a ConfigType, or a newer broker's number; 0: not told
+    std::vector<ConfigOrigin> synonyms;
     std::string documentation;
 };
 
@@ -104,7 +90,7 @@ struct CreatedTopic {
     Uuid id;
     std::int32_t partitions = -1;  // -1: the broker does not tell
     std::int16_t replication_factor = -1;
-    std::vector<ConfigEntry> configs;
+    std::vector<DescribedConfig> configs;
 };
 
 // What offset is asked for.
