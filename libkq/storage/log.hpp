@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Log: the records of one partition, in segments, with everything that is derived from them:
+// indexes, leader epochs, producers, transactions.
+//
+// shape    log_start() <= every offset that can be read < log_end(); recovery_point() <=
+//          durable_end() <= log_end(). A byte of a segment file never changes once written; files
+//          only grow, or are cut once (L1). Offsets ascend, leader epochs never fall (L2)
+// units    offsets count records, sizes and positions count bytes
+// owner    the loop of the partition; no locks inside. open(), create(), close_clean() and the
+//          truncate functions wait for the disk: they run on the I/O pool while nobody else uses
+//          the log. What else would wait is a job (storage/log_jobs.hpp)
+// errors   kafka_storage_error  a write or sync failed before: only a new open() knows what is
+// there
+//          disk_full            nothing was appended; the log goes on when there is room
+//          would_block          read() and aborted_transactions(): run warm_up() on the pool first
+//          corrupt_file, corrupt_message, io_error
+// source   docs/formats.md; docs/architecture.md, "The log"
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file_system.hpp"
+#include "base/ids.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "storage/epoch_history.hpp"
+#include "storage/log_jobs.hpp"
+#include "storage/log_options.hpp"
+#include "storage/producer_table.hpp"
+
+namespace kq {
+
+struct ValidatedBatch;  // protocol/batch_validator.hpp
+class Segment;
+
+// Which directory, whose records.
+struct LogPlace {
+    std::string directory;  // path of <topic>-<partition>
+    Uuid topic_id;          // written to partition.metadata; zero = leave that file alone
+    Logger logger;
+};
+
+// One batch of a client, as the validator passed it.
+struct LeaderBatch {
+    MutableBytes bytes;  // offset and epoch are written into it
+    const ValidatedBatch* validated = nullptr;
+};
+
+enum class AppendOrigin {
+    client,       // producer ids and sequences are checked
+    coordinator,  // records and markers that the broker itself writes
+};
+
+struct AppendResult {
+    Offset first = no_offset;
+    Offset last = no_offset;
+    bool duplicate = false;  // nothing was written: the offsets are those of the first time
+    // The batch's timestamp where the broker set it, or where the batch is a duplicate.
+    WallTime log_append_time = no_timestamp;
+};
+
+struct ReadResult {
+    FileSlice slice;           // whole batches; empty when there is nothing to read
+    Offset first = no_offset;  // base offset of the first batch: may be below what was asked for
+    Offset bound = no_offset;  // no record of the slice is at or beyond it
+};
+
+struct EpochEnd {
+    Epoch epoch = no_epoch;
+    Offset end = no_offset;
+    friend bool operator==(const EpochEnd&, const EpochEnd&) = default;
+};
+
+struct TransactionsInRange {
+    std::vector<AbortedTransaction> aborted;  // by first offset
+};
+
+// What open() had to do.
+struct OpenReport {
+    std::uint64_t scanned_bytes = 0;
+    std::uint64_t cut_bytes = 0;
+    std::uint32_t removed_segments = 0;
+    std::uint32_t rebuilt_indexes = 0;
+    std::vector<std::string> findings;  // one sentence each: what was damaged
+    bool changed() const { return cut_bytes > 0 || removed_segments > 0; }
+};
+
+// Told how many bytes of the log were checked so far, on the thread that runs open().
+using OpenProgress = std::function<void(std::uint64_t bytes)>;
+
+class Log {
+public:
+    // Makes the directory and an empty log that begins at `start`. Blocks, but syncs nothing: the
+    // first sync does, before anything is promised.
+    static Result<std::unique_ptr<Log>> create(FileSystem& files, const Clock& clock,
+                                               LogPlace place, const LogOptions& options,
+                                               Offset start = Offset{0});
+    // Opens what is there; an empty directory becomes an empty log at hints.log_start. After an
+    // unclean stop everything from the segment of the recovery point on is scanned and cut at the
+    // first batch that is not whole, in order and undamaged. Blocks.
+    static Result<std::unique_ptr<Log>> open(FileSystem& files, const Clock& clock, LogPlace place,
+                                             const LogOptions& options, const OpenHints& hints,
+                                             const OpenProgress& progress = nullptr);
+    ~Log();
+    Log(const Log&) = delete;
+    Log& operator=(const Log&) = delete;
+
+    // ---- Appending
+
+    // Checks producers, gives offsets and epoch to the batches in place, and writes them in one
+    // system call. One result per batch; a refused batch does not keep the others out.
+    // Requires: epoch >= latest_epoch(); each batch was validated as it is.
+    std::vector<Result<AppendResult>> append_as_leader(std::span<const LeaderBatch> batches,
+                                                       Epoch epoch,
+                                                       AppendOrigin origin = AppendOrigin::client);
+    Result<AppendResult> append_as_leader(LeaderBatch batch, Epoch epoch,
+                                          AppendOrigin origin = AppendOrigin::client);
+    // Appends whole batches with the offsets and epochs they bear: what a leader sent, or what the
+    // quorum wrote. Checksums, order and epochs are checked first; one bad batch refuses all.
+    Status append_as_follower(ByteView batches);
+
+    // The epoch's first record will be at `start`. Held in memory until the next sync, which writes
+    // the epoch file before it counts any record; recovery finds later ones in the batches.
+    void assign_epoch_start(Epoch epoch, Offset start);
+
+    // ---- Reading
+
+    // Whole batches from the one that contains `from`, up to `max_bytes`, none at or beyond
+    // `upper_bound`. The first batch comes whatever its size if `at_least_one`.
+    // Requires: upper_bound is log_end() or an offset at which a batch begins.
+    // Errors: offset_out_of_range below log_start() or above log_end().
+    Result<ReadResult> read(Offset from, std::uint32_t max_bytes, Offset upper_bound,
+                            bool at_least_one);
+    // Aborted transactions that overlap [from, bound): for the range that a read() returned.
+    Result<TransactionsInRange> aborted_transactions(Offset from, Offset bound);
+    WarmUpJob warm_up(Offset from) const;
+    void finish_warm_up(WarmUpJob job);
+
+    // The first record at or after `timestamp`, and the record with the largest timestamp.
+    TimestampSearch search_timestamp(WallTime timestamp) const;
+    TimestampSearch search_max_timestamp() const;
+
+    // ---- What it knows
+
+    Offset log_start() const { return log_start_; }
+    Offset log_end() const { return log_end_; }
+    Offset durable_end() const { return durable_end_; }
+    // Where the scan after an unclean stop begins; goes to the checkpoint file.
+    Offset recovery_point() const { return recovery_point_; }
+    Epoch latest_epoch() const { return epochs_.latest(); }
+    std::optional<EpochStart> epoch_entry(Epoch epoch) const { return epochs_.find(epoch); }
+    // OffsetForLeaderEpoch and divergence checks (docs/formats.md; KIP-320).
+    EpochEnd end_offset_of_epoch(Epoch epoch) const;
+    Epoch epoch_of(Offset offset) const { return epochs_.epoch_of(offset); }
+    // The high watermark, or the first offset that an undecided transaction holds back.
+    Offset last_stable_offset(Offset high_watermark) const;
+    void advance_high_watermark(Offset high_watermark);
+    const ProducerTable& producers() const { return producers_; }
+    std::uint64_t size_bytes() const;
+    std::size_t segment_count() const;
+    const std::string& directory() const { return place_.directory; }
+    const Uuid& topic_id() const { return place_.topic_id; }
+    const OpenReport& opened() const { return report_; }
+    // A write or a sync failed: the log directory must go offline.
+    bool failed() const { return failed_; }
+    bool is_full() const { return full_; }
+
+    // ---- Durability
+
+    // Something is not durable yet: records, a new segment, epochs, snapshots of the producers.
+    bool needs_sync() const;
+    // A segment was rolled since the last sync: a good moment for one even if nobody waits.
+    bool wants_sync() const { return rolled_since_sync_; }
+    // One at a time.
+    SyncJob begin_sync();
+    // Moves durable_end() and the recovery point. A failed sync fails the log for good (I31); one
+    // that only found no room for a small file may be begun again.
+    void finish_sync(const SyncJob& job, const Status& result);
+
+    // Space to reserve ahead of the active segment, when it is worth it.
+    std::optional<AllocateJob> wants_space();
+
+    // ---- Getting shorter
+
+    // Blocks. Drops everything at or beyond `end`; the next append goes to a new segment.
+    Status truncate_to(Offset end);
+    // Blocks. Drops everything.
+    Status truncate_fully_and_start_at(Offset start);
+    // Records below `start` can no longer be read. The caller persists it (log-start-offset-
+    // checkpoint) before delete_old_segments(). Requires: start <= log_end().
+    void advance_log_start(Offset start);
+    // Takes segments out of the log that are wholly below the high watermark and too old (by their
+    // youngest record), too much (retention.bytes), or below the log start.
+    // The caller guards against a clock that jumped.
+    DeleteJob delete_old_segments(WallTime now, Offset high_watermark);
+    std::size_t expire_producers();
+    // Starts a new segment if the active one has become too old; true if it did.
+    Result<bool> roll_if_old(WallTime now);
+
+    void set_options(const LogOptions& options) { options_ = options; }
+
+    // ---- Going away
+
+    // Blocks. Leaves what Kafka expects after a clean stop: indexes cut, a snapshot of the
+    // producers at the end, everything synced. Nothing may be called afterwards.
+    Status close_clean();
+
+private:
+    struct Scratch;
+    friend class LogLoader;
+
+    Log(FileSystem& files, const Clock& clock, LogPlace place, const LogOptions& options);
+
+    FileSystem& files_;
+    const Clock& clock_;
+    LogPlace place_;
+    LogOptions options_;
+    EpochHistory epochs_;
+    ProducerTable producers_;
+    OpenReport report_;
+    std::vector<std::unique_ptr<Segment>> segments_;  // by base offset; the last one is active
+    Offset log_start_{0};
+    Offset log_end_{0};
+    Offset durable_end_{0};
+    Offset recovery_point_{0};
+    bool failed_ = false;
+    bool full_ = false;
+    bool rolled_since_sync_ = false;
+};
+
+}  // namespace kq
