@@ -26,6 +26,7 @@ public:
 
 private:
     std::vector<std::string> arguments_;
+    bool output_enlarged_ = false;
 };
 
 }  // namespace kq

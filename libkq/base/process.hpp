@@ -5,7 +5,7 @@
 //
 // owner    the main thread
 // errors   interrupted        INT or TERM came while waiting
-//          would_block        nothing came in the time given
+//          would_block        nothing came in the time given, or somebody asked for progress
 //          connection_closed  nobody reads our output any more
 //          not_found, permission_denied, disk_full, io_error
 #pragma once

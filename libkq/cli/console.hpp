@@ -5,10 +5,11 @@
 //
 // owner    the main thread
 // errors   a reader that went away makes write() and flush() answer connection_closed: the program
-//          ends with exit_reader_gone and no message (Console::fail does that by itself)
+//          ends with exit_reader_gone and no message (finish() and fail() see to it)
 // source   kq(1), "Messages"
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,7 +51,7 @@ public:
     void set_quiet(bool quiet) { quiet_ = quiet; }
     void set_json_errors(bool json) { json_errors_ = json; }
     void set_color(When color) { color_ = color; }
-    void set_progress(When progress, bool plain);
+    void set_progress(When progress, bool plain_lines);
     bool quiet() const { return quiet_; }
     bool color_on(Stream stream) const;
 
@@ -70,7 +71,11 @@ public:
     void progress(std::string_view line, MonoTime now, bool force = false);
     void end_progress();
 
-    // Reports and answers the exit status. Silent for a reader that went away, and for a signal.
+    // The end of the program: writes out what is left and answers the exit status, which is that
+    // of the signal if one came, and exit_reader_gone if nobody took the output.
+    int finish(int exit);
+    // Reports a problem and answers its exit status. Silent for a reader that went away, and for a
+    // signal.
     int fail(const Problem& problem);
     int fail(std::string what, Error error) {
         return fail(Problem{std::move(what), std::move(error)});
@@ -79,17 +84,18 @@ public:
 private:
     static constexpr std::size_t flush_at_bytes = 256 << 10;
 
-    void say(std::string_view text);
+    void say(std::string text);
 
     Process& process_;
     std::string tool_;
     Bytes out_;
+    std::optional<Error> output_error_;  // of the first write that failed: nothing more is written
     bool quiet_ = false;
     bool json_errors_ = false;
     When color_ = When::automatic;
     bool progress_on_ = false;
     bool progress_plain_ = false;
-    std::size_t progress_columns_ = 0;  // of the line that stands on the terminal now
+    bool progress_stands_ = false;  // on the terminal's last line, to be erased before other text
     MonoTime next_progress_{};
 };
 

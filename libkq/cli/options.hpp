@@ -3,8 +3,8 @@
 // The one table of a program: verbs, operands, options, examples. Parsing, `--help`, `--schema` and
 // the check of the manual are made from it. A program fills one Command and calls parse().
 //
-// shape    a Command with verbs is called as `kq-topics VERB …`, one without as `kq-produce …`;
-//          the options of the Command may stand before and after the verb
+// shape    a Command with verbs is called as `kq-topics VERB …`, one without as `kq-produce …`, and
+//          kq-broker is both; options may stand anywhere before "--"; words after it are operands
 // owner    the targets of the binders, which must outlive parse()
 // errors   usage: what parse() says on standard error, with the nearest name as a `try:` line
 // source   kq(1), "Command lines"
@@ -79,7 +79,6 @@ struct Command {
     Verb bare = {};                    // what a program without verbs takes; its name is ""
     std::vector<Option> options = {};  // of every verb: see cli/common.hpp
     std::vector<Example> examples = {};
-    bool operands_may_look_like_options = false;  // `kq-broker run -- CMD …`: after "--"
 };
 
 // What to do after parsing: run a verb, or leave with a status (help was printed, or an error).
@@ -91,11 +90,5 @@ struct Parsed {
 // Reads the words, calls the binders, prints help, version, schema and usage errors. The verb's
 // `run` is for the caller to call.
 Parsed parse(const Command& command, Process& process);
-
-// The text that `--help` prints for the whole program (`verb` null) or for one verb.
-std::string help_text(const Command& command, const Verb* verb);
-
-// One line per option and verb, tab separated: what the manual is checked against.
-std::string option_list(const Command& command);
 
 }  // namespace kq

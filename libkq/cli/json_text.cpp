@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/json_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "cli/text.hpp"
+
+namespace kq {
+namespace {
+
+constexpr std::string_view hex_digits = "0123456789abcdef";
+
+// Bytes that stand for themselves inside a JSON string.
+constexpr auto plain_bytes = [] {
+    std::array<bool, 256> table{};
+    for (int byte = 0x20; byte < 0x80; ++byte)
+        table[static_cast<std::size_t>(byte)] = true;
+    table['"'] = table['\\'] = table[0x7f] = false;
+    return table;
+}();
+
+void append_escape(Bytes& out, std::uint8_t byte) {
+    out.push_back('\\');
+    switch (byte) {
+        case '"':
+        case '\\':
+            out.push_back(byte);
+            return;
+        case '\n':
+            out.push_back('n');
+            return;
+        case '\t':
+            out.push_back('t');
+            return;
+        case '\r':
+            out.push_back('r');
+            return;
+        default:
+            append_text(out, "u00");
+            out.push_back(static_cast<std::uint8_t>(hex_digits[byte >> 4]));
+            out.push_back(static_cast<std::uint8_t>(hex_digits[byte & 15]));
+    }
+}
+
+}  // namespace
+
+void append_json_string(Bytes& out, ByteView text) {
+    out.push_back('"');
+    const std::uint8_t* at = text.data();
+    const std::uint8_t* const end = at + text.size();
+    while (at != end) {
+        const std::uint8_t* run = at;
+        while (at != end && plain_bytes[*at])
+            ++at;
+        out.insert(out.end(), run, at);
+        if (at == end) break;
+        if (*at < 0x80) {
+            append_escape(out, *at++);
+            continue;
+        }
+        auto size = utf8_sequence_size({at, end});
+        if (size == 0) {
+            append_text(out, "\xef\xbf\xbd");
+            ++at;
+        } else {
+            out.insert(out.end(), at, at + size);
+            at += size;
+        }
+    }
+    out.push_back('"');
+}
+
+void append_decimal(Bytes& out, std::int64_t number) {
+    std::array<char, 24> digits{};
+    auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+    out.insert(out.end(), digits.data(), end);
+}
+
+void append_hex(Bytes& out, ByteView bytes) {
+    for (std::uint8_t byte : bytes) {
+        out.push_back(static_cast<std::uint8_t>(hex_digits[byte >> 4]));
+        out.push_back(static_cast<std::uint8_t>(hex_digits[byte & 15]));
+    }
+}
+
+void append_base64(Bytes& out, ByteView bytes) {
+    constexpr std::string_view alphabet =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        auto left = std::min<std::size_t>(3, bytes.size() - i);
+        std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16;
+        if (left > 1) group |= static_cast<std::uint32_t>(bytes[i + 1]) << 8;
+        if (left > 2) group |= bytes[i + 2];
+        for (std::size_t digit = 0; digit < 4; ++digit) {
+            char c = digit <= left ? alphabet[(group >> (18 - 6 * digit)) & 63] : '=';
+            out.push_back(static_cast<std::uint8_t>(c));
+        }
+    }
+}
+
+void append_json(Bytes& out, const Cell& cell) {
+    struct Writer {
+        Bytes& out;
+        void operator()(std::monostate) const { append_text(out, "null"); }
+        void operator()(bool yes) const { append_text(out, yes ? "true" : "false"); }
+        void operator()(std::int64_t number) const { append_decimal(out, number); }
+        void operator()(const std::string& text) const { append_json_string(out, as_bytes(text)); }
+        void operator()(const CellList& list) const {
+            out.push_back('[');
+            for (const Cell& one : list) {
+                if (&one != &list.front()) out.push_back(',');
+                append_json(out, one);
+            }
+            out.push_back(']');
+        }
+        void operator()(const CellMap& map) const {
+            out.push_back('{');
+            for (const auto& entry : map) {
+                if (&entry != &map.front()) out.push_back(',');
+                append_json_string(out, as_bytes(entry.first));
+                out.push_back(':');
+                append_json(out, entry.second);
+            }
+            out.push_back('}');
+        }
+    };
+    std::visit(Writer{out}, cell.value);
+}
+
+std::string json_string(std::string_view text) {
+    Bytes out;
+    append_json_string(out, as_bytes(text));
+    return std::string(as_text(out));
+}
+
+}  // namespace kq
