@@ -24,6 +24,8 @@ using std::chrono::steady_clock;
 std::atomic<int> first_signal{0};
 std::atomic<bool> progress_requested{false};
 std::atomic<int> wake_handle{-1};
+std::atomic<Process::SignalHook> signal_hook{nullptr};
+std::atomic<void*> signal_context{nullptr};
 static_assert(std::atomic<int>::is_always_lock_free, "used in a signal handler");
 
 extern "C" void note_signal(int number) {
@@ -36,6 +38,7 @@ extern "C" void note_signal(int number) {
     }
     const std::uint64_t one = 1;
     [[maybe_unused]] auto written = ::write(wake_handle.load(), &one, sizeof(one));
+    if (auto hook = signal_hook.load()) hook(signal_context.load());
     errno = saved;
 }
 
@@ -82,6 +85,8 @@ public:
         if (errno == EINTR || errno == EAGAIN) return Error{Errc::would_block, {}};
         return error_of_errno(errno, "cannot read " + name_);
     }
+
+    int native_handle() const override { return handle_; }
 
 private:
     int handle_;
@@ -182,7 +187,10 @@ int PosixProcess::terminal_columns() const {
     return 80;
 }
 
-void PosixProcess::watch_signals() {
+void PosixProcess::watch_signals(SignalHook hook, void* context) {
+    signal_hook.store(nullptr);  // never the new hook with the old context
+    signal_context.store(context);
+    signal_hook.store(hook);
     if (wake_handle.load() < 0) wake_handle.store(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     struct sigaction action {};
     action.sa_handler = note_signal;  // without SA_RESTART: a blocked call comes back

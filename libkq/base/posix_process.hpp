@@ -20,7 +20,7 @@ public:
     Status write(Stream stream, ByteView bytes) override;
     bool is_terminal(Stream stream) const override;
     int terminal_columns() const override;
-    void watch_signals() override;
+    void watch_signals(SignalHook hook, void* context) override;
     int signal() const override;
     bool take_progress_request() override;
 

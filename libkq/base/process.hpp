@@ -33,6 +33,9 @@ public:
     // Reads what is there, at most into.size() bytes; 0 at the end. Waits at most `wait`, or for
     // ever: then only a signal ends it early.
     virtual Result<std::size_t> read(MutableBytes into, std::optional<Millis> wait) = 0;
+
+    // What ClientRuntime::poll_fd() can wait for, or -1.
+    virtual int native_handle() const = 0;
 };
 
 class Process {
@@ -54,9 +57,12 @@ public:
     virtual bool is_terminal(Stream stream) const = 0;
     virtual int terminal_columns() const = 0;  // 80 where nobody knows
 
-    // The first INT or TERM since the start, or 0. From watch_signals() on, the first one is only
-    // noted, and ends a wait in read(); the second ends the process at once.
-    virtual void watch_signals() = 0;
+    // From here on the first INT or TERM is only noted, and ends a wait in read(); the second ends
+    // the process at once. `hook` is called in the signal handler, also for USR1: it must be
+    // async-signal-safe, as ClientRuntime::interrupt() is.
+    using SignalHook = void (*)(void* context);
+    virtual void watch_signals(SignalHook hook = nullptr, void* context = nullptr) = 0;
+    // The first INT or TERM since then, or 0.
     virtual int signal() const = 0;
     // Whether USR1 came since the last call: somebody wants to see how far we are.
     virtual bool take_progress_request() = 0;

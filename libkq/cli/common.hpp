@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/config_def.hpp"
 #include "base/file_system.hpp"
 #include "base/process.hpp"
 #include "base/time.hpp"
@@ -32,14 +33,17 @@ struct CommonOptions {
     bool dry_run = false;
     bool no_input = false;
     bool quiet = false;
-    int verbose = 0;
+    bool verbose = false;
     std::optional<std::string> color;
     std::optional<std::string> progress;
 };
 
-// Which of the common options a program has: one that changes nothing asks no questions.
+// How the common options differ between programs.
 struct CommonChoice {
-    bool changes_things = false;  // --yes --dry-run --no-input
+    bool changes_things = false;  // it has --dry-run
+    bool asks = false;            // it has --yes and --no-input
+    std::string formats = "text, wide, tsv, json, jsonl, or a template with %{column}";
+    std::string timeout_sentence = "give up after that long";
     std::string default_timeout = "10s";
 };
 std::vector<Option> common_options(CommonOptions& options, const CommonChoice& choice);
@@ -55,7 +59,7 @@ struct Setting {
 // What they come to.
 struct Settings {
     std::map<std::string, Setting> properties;  // of Kafka's clients; bootstrap.servers is there
-    std::vector<std::pair<std::string, std::string>> resolve;  // advertised address -> dialled one
+    std::vector<std::string> resolve;           // HOST:PORT=ADDR:PORT
     std::string format = "text";
     std::optional<Millis> timeout;
     bool yes = false;
@@ -64,13 +68,16 @@ struct Settings {
     bool readonly = false;  // the context refuses verbs that change things
     bool protect = false;   // the context wants --confirm NAME before destruction
     std::string context;    // "" when none
-    int verbose = 0;
+    bool verbose = false;
 
     std::string bootstrap() const;
+    std::map<std::string, std::string> client_properties() const;
 };
 
-// Reads variables and the client file, and gives the console its settings. Warnings about unknown
-// keys go to the console.
-Result<Settings> settle(const CommonOptions& options, Console& console, FileSystem& files);
+// Reads variables and the client file, and gives the console its settings. `scope` says which
+// properties the program takes: those of other clients in a file are passed over. Warnings about
+// unknown keys go to the console.
+Result<Settings> settle(const CommonOptions& options, ConfigScope scope, Console& console,
+                        FileSystem& files);
 
 }  // namespace kq
