@@ -76,7 +76,7 @@ enum class ConfigSource : std::int8_t {
 
 struct ConfigOrigin {
     std::string name;                  // of the setting that holds the value: a synonym, perhaps
-    std::optional<std::string> value;  // canonical; nullopt is null
+    std::optional<std::string> value;  // as that setting holds it, in its unit; nullopt is null
     ConfigSource source = ConfigSource::default_config;
 };
 
@@ -94,7 +94,7 @@ struct BrokerConfigs {
 };
 
 // Every layer that says something about a topic's setting, best first: the topic, the broker's
-// synonyms layer by layer (with log.retention.hours counted in milliseconds), the default.
+// synonyms layer by layer, the defaults. effective_topic_config() turns hours into milliseconds.
 std::vector<ConfigOrigin> topic_config_origins(std::string_view name, const ConfigSet& topic,
                                                const BrokerConfigs& broker);
 
