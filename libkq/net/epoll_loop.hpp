@@ -10,8 +10,11 @@
 #include <atomic>
 #include <cstdint>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <vector>
+
+#include <sys/epoll.h>
 
 #include "base/counters.hpp"
 #include "base/loop.hpp"
@@ -40,9 +43,13 @@ public:
     void run();
     // From any thread. A run() that starts later returns at once.
     void stop();
-    // One turn that waits at most `wait` for something to do: for programs whose thread drives the
-    // loop while it waits for an answer.
-    void run_once(std::chrono::nanoseconds wait);
+    // One turn on the caller's thread: waits for an event, a post, a timer, wake(), or `until` at
+    // the latest. For programs whose thread drives the loop while it waits for an answer.
+    void run_turn(MonoTime until);
+    // Ends the current or next sleep. From any thread, and from a signal handler.
+    void wake();
+    // Looks for work that long before it sleeps, after a sleep that was shorter (kq.loop.spin.us).
+    void set_spin(std::chrono::nanoseconds spin) { spin_ = spin; }
 
     void post(Task task) override;
     TimerId at(MonoTime deadline, Task task) override;
@@ -52,27 +59,29 @@ public:
     bool is_here() const override;
 
     // Runs after the outbox of this turn. For networks.
-    void at_flush(Task task) KQ_NOT_ANALYSED { flushes_.push_back(std::move(task)); }
+    void at_flush(Task task) { flushes_.push_back(std::move(task)); }
     Status watch(int descriptor, std::uint32_t epoll_events, DescriptorEvents& events);
     void change(int descriptor, std::uint32_t epoll_events, DescriptorEvents& events);
     // No event of this descriptor comes any more, not even one that this turn has already fetched.
     void unwatch(int descriptor, DescriptorEvents& events);
 
-    // Counts turns, and those over 10 ms (I35).
+    // Counts turns, and those over 10 ms (I35). `name` is the loop's label.
     void count_into(MetricRegistry& metrics, const std::string& name);
 
 private:
-    void turn(std::chrono::nanoseconds wait);
+    void turn(MonoTime until);
+    void sleep(MonoTime until);
+    int fetch_events(std::chrono::nanoseconds wait);
     void run_posted();
-    void expire_timers();
-    void wait_for_events(std::chrono::nanoseconds wait);
+    void expire_timers(MonoTime now);
+    void handle_events();
     void run_outbox();
-    void wake();
 
     const Clock& clock_;
     int epoll_ = -1;
     int wake_ = -1;  // an eventfd
     std::atomic<std::thread::id> thread_{};
+    std::chrono::nanoseconds spin_{0};
 
     std::mutex mutex_;
     std::vector<Task> posted_;  // guarded by mutex_
@@ -84,10 +93,10 @@ private:
     TimerQueue timers_;
     std::vector<Task> outbox_;
     std::vector<Task> flushes_;
-    struct Ready;
-    std::vector<std::uint64_t> ready_;  // epoll_event array, as it is
+    std::vector<epoll_event> ready_;
     std::size_t ready_count_ = 0;
     std::size_t ready_next_ = 0;
+    bool slept_short_ = false;
     Counter* turns_ = nullptr;
     Counter* slow_turns_ = nullptr;
 };

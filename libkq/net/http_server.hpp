@@ -28,6 +28,8 @@ struct HttpResponse {
 };
 
 class HttpServer {
+    struct Private {};
+
 public:
     using Handler = Function<HttpResponse(const HttpRequest&)>;
     static constexpr std::size_t connections_max = 64;
@@ -35,12 +37,12 @@ public:
 
     static Result<std::unique_ptr<HttpServer>> listen(Loop& loop, Network& network,
                                                       const Endpoint& at, Handler handler);
+    HttpServer(Private, Loop& loop, Network& network, Handler handler);
     ~HttpServer();
     Endpoint local() const;
 
 private:
     class Exchange;
-    HttpServer(Loop& loop, Network& network, Handler handler);
     void accept(std::unique_ptr<Socket> socket);
     void forget(Exchange* exchange);
 

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DescriptorWatch: tells when a descriptor that is no socket of ours (a pipe on standard input or
+// output) can be read or written. Level-triggered; destroying it ends the watch.
+//
+// shape    a regular file, which the kernel does not watch, counts as always ready: `on_ready` then
+//          runs once a turn
+// owner    the loop
+#pragma once
+
+#include <memory>
+
+#include "net/epoll_loop.hpp"
+
+namespace kq {
+
+class DescriptorWatch final : private DescriptorEvents {
+public:
+    enum class For { reading, writing };
+
+    DescriptorWatch(EpollLoop& loop, int descriptor, For what, Task on_ready);
+    ~DescriptorWatch();
+    DescriptorWatch(const DescriptorWatch&) = delete;
+    DescriptorWatch& operator=(const DescriptorWatch&) = delete;
+
+    // Stops and starts the calls without giving the watch up.
+    void pause();
+    void resume();
+
+private:
+    void on_events(std::uint32_t epoll_events) override;
+    void call_next_turn();
+
+    EpollLoop& loop_;
+    int descriptor_;
+    std::uint32_t events_;
+    Task on_ready_;
+    bool is_watched_ = false;  // false for a regular file
+    bool is_paused_ = false;
+    std::shared_ptr<DescriptorWatch*> self_;  // null once destroyed
+};
+
+}  // namespace kq

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_server.hpp"
+
+#include <array>
+#include <sstream>
+
+#include <Poco/Exception.h>
+#include <Poco/Net/HTTPRequest.h>
+#include <Poco/Net/HTTPResponse.h>
+
+namespace kq {
+namespace {
+
+constexpr auto silence_max = std::chrono::seconds(10);
+
+Chain answer_of(const HttpResponse& response, bool keep, bool without_body) {
+    Poco::Net::HTTPResponse head(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(response.status));
+    head.setVersion(Poco::Net::HTTPMessage::HTTP_1_1);
+    head.setContentType(response.content_type);
+    head.setContentLength64(static_cast<Poco::Int64>(response.body.size()));
+    head.setKeepAlive(keep);
+    std::ostringstream text;
+    head.write(text);
+    std::string all = text.str();
+    if (!without_body) all += response.body;
+    Chain chain;
+    chain.add(to_bytes(as_bytes(all)));
+    return chain;
+}
+
+HttpResponse plain(int status, std::string text) {
+    return {status, "text/plain; charset=utf-8", std::move(text) + '\n'};
+}
+
+}  // namespace
+
+// One connection: collects a head, answers, and again where the client keeps it open.
+class HttpServer::Exchange final : public ConnectionEvents {
+public:
+    Exchange(HttpServer& server, std::unique_ptr<Socket> socket)
+        : server_(server),
+          timer_(server.loop_),
+          connection_(server.network_.adopt(std::move(socket), *this)) {
+        wait();
+    }
+
+    void on_readable() override {
+        std::array<std::uint8_t, 4096> buffer;
+        auto got = connection_->receive(buffer);
+        if (!got.ok()) {
+            if (got.code() != Errc::would_block) server_.forget(this);
+            return;
+        }
+        head_.append(reinterpret_cast<const char*>(buffer.data()), got.value());
+        answer_what_is_whole();
+    }
+    void on_drained() override {
+        if (!closing_) wait();
+    }
+    void on_closed(const Error&) override { server_.forget(this); }
+
+private:
+    void wait() {
+        timer_.set_after(silence_max, [this] { server_.forget(this); });
+    }
+
+    void answer_what_is_whole() {
+        while (!closing_) {
+            auto end = head_.find("\r\n\r\n");
+            if (end == std::string::npos) {
+                if (head_.size() > head_bytes_max) refuse(431, "the request's head is too long");
+                return;
+            }
+            std::string head = head_.substr(0, end + 4);
+            head_.erase(0, end + 4);
+            answer(head);
+        }
+    }
+
+    void answer(const std::string& head) {
+        Poco::Net::HTTPRequest request;
+        try {
+            std::istringstream text(head);
+            request.read(text);
+        } catch (const Poco::Exception&) {
+            return refuse(400, "this is no HTTP request");
+        }
+        if (request.hasContentLength() || request.getChunkedTransferEncoding()) {
+            return refuse(400, "a request body is not expected here");
+        }
+        HttpRequest asked;
+        asked.method = request.getMethod();
+        auto question = request.getURI().find('?');
+        asked.path = request.getURI().substr(0, question);
+        if (question != std::string::npos) asked.query = request.getURI().substr(question + 1);
+        bool is_head = asked.method == "HEAD";
+        if (asked.method != "GET" && !is_head) {
+            return refuse(405, "only GET and HEAD are answered here");
+        }
+        bool keep = request.getVersion() == Poco::Net::HTTPMessage::HTTP_1_1
+                        ? request.getKeepAlive()
+                        : request.get("Connection", "") == "keep-alive";
+        send(server_.handler_(asked), keep, is_head);
+    }
+
+    void refuse(int status, std::string why) { send(plain(status, std::move(why)), false, false); }
+
+    void send(const HttpResponse& response, bool keep, bool without_body) {
+        connection_->send(answer_of(response, keep, without_body));
+        if (keep) return;
+        closing_ = true;
+        connection_->close_after_sending();
+    }
+
+    HttpServer& server_;
+    Timer timer_;
+    std::string head_;
+    bool closing_ = false;
+    std::unique_ptr<Connection> connection_;
+};
+
+HttpServer::HttpServer(Private, Loop& loop, Network& network, Handler handler)
+    : loop_(loop), network_(network), handler_(std::move(handler)) {}
+
+HttpServer::~HttpServer() = default;
+
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, Network& network,
+                                                       const Endpoint& at, Handler handler) {
+    auto server = std::make_unique<HttpServer>(Private{}, loop, network, std::move(handler));
+    KQ_LET(server->listener_, network.listen(at, [raw = server.get()](std::unique_ptr<Socket> s) {
+        raw->accept(std::move(s));
+    }));
+    return server;
+}
+
+Endpoint HttpServer::local() const {
+    return listener_->local();
+}
+
+void HttpServer::accept(std::unique_ptr<Socket> socket) {
+    if (exchanges_.size() >= connections_max) return;  // the socket closes
+    auto exchange = std::make_unique<Exchange>(*this, std::move(socket));
+    auto* key = exchange.get();
+    exchanges_.emplace(key, std::move(exchange));
+}
+
+void HttpServer::forget(Exchange* exchange) {
+    exchanges_.erase(exchange);
+}
+
+}  // namespace kq
