@@ -78,28 +78,6 @@ void append_decimal(Bytes& out, std::int64_t number) {
     out.insert(out.end(), digits.data(), end);
 }
 
-void append_hex(Bytes& out, ByteView bytes) {
-    for (std::uint8_t byte : bytes) {
-        out.push_back(static_cast<std::uint8_t>(hex_digits[byte >> 4]));
-        out.push_back(static_cast<std::uint8_t>(hex_digits[byte & 15]));
-    }
-}
-
-void append_base64(Bytes& out, ByteView bytes) {
-    constexpr std::string_view alphabet =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
-        auto left = std::min<std::size_t>(3, bytes.size() - i);
-        std::uint32_t group = static_cast<std::uint32_t>(bytes[i]) << 16;
-        if (left > 1) group |= static_cast<std::uint32_t>(bytes[i + 1]) << 8;
-        if (left > 2) group |= bytes[i + 2];
-        for (std::size_t digit = 0; digit < 4; ++digit) {
-            char c = digit <= left ? alphabet[(group >> (18 - 6 * digit)) & 63] : '=';
-            out.push_back(static_cast<std::uint8_t>(c));
-        }
-    }
-}
-
 void append_json(Bytes& out, const Cell& cell) {
     struct Writer {
         Bytes& out;

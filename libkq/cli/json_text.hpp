@@ -18,8 +18,6 @@ namespace kq {
 void append_json_string(Bytes& out, ByteView text);
 void append_json(Bytes& out, const Cell& cell);
 void append_decimal(Bytes& out, std::int64_t number);
-void append_base64(Bytes& out, ByteView bytes);  // with padding
-void append_hex(Bytes& out, ByteView bytes);
 inline void append_text(Bytes& out, std::string_view text) {
     out.insert(out.end(), text.begin(), text.end());
 }

@@ -306,13 +306,6 @@ Binder into(bool& flag) {
     };
 }
 
-Binder into(int& count_of_flags) {
-    return [&count_of_flags](std::string_view) {
-        ++count_of_flags;
-        return done();
-    };
-}
-
 Binder into(std::string& text) {
     return [&text](std::string_view value) {
         text = value;

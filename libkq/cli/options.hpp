@@ -36,7 +36,6 @@ Binder into_list(std::vector<std::string>& texts);  // the same, and commas sepa
 Binder into(std::int32_t& number, std::int32_t min, std::int32_t max);
 Binder into(std::optional<std::int32_t>& number, std::int32_t min, std::int32_t max);
 Binder into(std::optional<std::int64_t>& number, std::int64_t min, std::int64_t max);
-Binder into(int& count_of_flags);          // a flag that may be repeated
 Binder into(std::optional<Millis>& time);  // TIME: 250ms 5s 10m 2h 7d; bare counts seconds
 
 struct Option {
