@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/counters.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace kq;
+
+TEST_CASE("instances of one series are shown as their sum", "[base]") {
+    MetricRegistry metrics;
+    auto& first = metrics.counter("kq_requests_total", "Requests.", {{"api", "Fetch"}});
+    auto& second = metrics.counter("kq_requests_total", "Requests.", {{"api", "Fetch"}});
+    auto& other = metrics.counter("kq_requests_total", "Requests.", {{"api", "a\"b\\\n"}});
+    auto& gauge = metrics.gauge("kq_connections", "Open connections.");
+    first.add();
+    second.add(4);
+    other.add();
+    gauge.add(3);
+    gauge.add(-5);
+    CHECK(metrics.value("kq_requests_total", {{"api", "Fetch"}}) == 5);
+    CHECK(metrics.render() ==
+          "# HELP kq_connections Open connections.\n# TYPE kq_connections gauge\n"
+          "kq_connections -2\n"
+          "# HELP kq_requests_total Requests.\n# TYPE kq_requests_total counter\n"
+          "kq_requests_total{api=\"Fetch\"} 5\n"
+          "kq_requests_total{api=\"a\\\"b\\\\\\n\"} 1\n");
+}

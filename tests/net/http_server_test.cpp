@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "net/http_server.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "net/sim_network.hpp"
+#include "tests/net/echo.hpp"
+
+using namespace kq;
+
+namespace {
+
+struct StatusPort {
+    SimScheduler world{4};
+    SimNetwork network{world};
+    SimLoop server_loop{world};
+    SimLoop client_loop{world};
+    std::unique_ptr<Network> server_network = network.network_for(server_loop, "server");
+    std::unique_ptr<Network> client_network = network.network_for(client_loop, "client");
+    std::unique_ptr<HttpServer> server =
+        HttpServer::listen(server_loop, *server_network, {"server", 80},
+                           [](const HttpRequest& request) {
+                               if (request.path == "/metrics") {
+                                   return HttpResponse{.body = "q=" + request.query + "\n"};
+                               }
+                               return HttpResponse{.status = 404, .body = "no\n"};
+                           })
+            .value();
+
+    // What the server says until it closes, or until `until` was heard.
+    std::string ask(const std::string& text, const std::string& until = "\n\r\n never") {
+        Talker talker(*client_network, {"server", 80});
+        talker.say(text);
+        world.run_until(
+            [&] {
+                return talker.closed != Errc::none || talker.heard.find(until) != std::string::npos;
+            },
+            60s);
+        return talker.heard;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("the status port answers GET and HEAD", "[net]") {
+    StatusPort status;
+    auto heard = status.ask("GET /metrics?a=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    CHECK(heard.starts_with("HTTP/1.1 200 OK\r\n"));
+    CHECK(heard.ends_with("\r\n\r\nq=a=1\n"));
+    CHECK(status.ask("GET /x HTTP/1.0\r\n\r\n").starts_with("HTTP/1.1 404 "));
+    auto head = status.ask("HEAD /metrics HTTP/1.0\r\n\r\n");
+    CHECK(head.find("Content-Length: 3\r\n") != std::string::npos);
+    CHECK(head.ends_with("\r\n\r\n"));
+}
+
+TEST_CASE("a kept connection is answered again", "[net]") {
+    StatusPort status;
+    auto heard = status.ask(
+        "GET /metrics?one HTTP/1.1\r\nHost: x\r\n\r\nGET /metrics?two HTTP/1.1\r\nHost: x\r\n\r\n",
+        "q=two");
+    CHECK(heard.find("q=one\n") != std::string::npos);
+    CHECK(heard.find("q=two\n") != std::string::npos);
+}
+
+TEST_CASE("bad requests are refused, silence ends, nothing grows without bound", "[net]") {
+    StatusPort status;
+    CHECK(status.ask("POST / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    CHECK(status.ask("GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello")
+              .starts_with("HTTP/1.1 400 "));
+    CHECK(status.ask(std::string(20'000, 'x')).starts_with("HTTP/1.1 431 "));
+    CHECK(status.ask("GET / HT").empty());  // silent for 10 s: closed without a word
+    std::vector<std::unique_ptr<Talker>> crowd;
+    for (int i = 0; i < 100; ++i) {
+        crowd.push_back(std::make_unique<Talker>(*status.client_network, Endpoint{"server", 80}));
+    }
+    status.world.run_for(1s);
+    std::size_t open = 0;
+    for (auto& talker : crowd)
+        open += talker->closed == Errc::none ? 1 : 0;
+    CHECK(open == HttpServer::connections_max);
+}
