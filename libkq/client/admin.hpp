@@ -60,14 +60,14 @@ public:
         const std::vector<OffsetQuery>& queries, Isolation isolation = Isolation::read_uncommitted);
 
     // Of the brokers named, or of all; one result per broker, in order of id when all are asked.
-    struct BrokerLogDirs {
-        BrokerId broker = no_broker;
-        Result<std::vector<LogDirDescription>> directories;
-    };
     Result<std::vector<BrokerLogDirs>> describe_log_dirs(const std::vector<BrokerId>& brokers = {});
 
     Result<std::vector<Result<CoordinatorInfo>>> find_coordinators(
         CoordinatorType type, const std::vector<std::string>& keys);
+
+    // A broker whose advertised address does not answer, though the bootstrap list does: what to
+    // tell a person beside the error.
+    std::optional<AdvertisedTrouble> advertised_trouble() const;
 
     AdminCore& core() { return *core_; }
 

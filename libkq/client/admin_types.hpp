@@ -128,10 +128,21 @@ struct LogDirDescription {
     std::vector<ReplicaLog> replicas;
 };
 
+struct BrokerLogDirs {
+    BrokerId broker = no_broker;
+    Result<std::vector<LogDirDescription>> directories;
+};
+
 enum class CoordinatorType : std::int8_t { group = 0, transaction = 1, share = 2 };
 struct CoordinatorInfo {
     BrokerId broker = no_broker;
     Endpoint address;
+};
+
+struct AdvertisedTrouble {
+    Endpoint bootstrap;  // answers
+    BrokerId broker = no_broker;
+    Endpoint advertised;  // does not
 };
 
 }  // namespace kq

@@ -19,6 +19,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "net/network.hpp"
+#include "protocol/compression.hpp"
 
 namespace kq {
 
@@ -56,9 +57,6 @@ struct ClientOptions {
 };
 
 enum class Acks : std::int16_t { all = -1, none = 0, leader = 1 };
-// Values are those in a batch's attributes.
-enum class Codec : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
-
 struct ProducerOptions {
     ClientOptions client;
     Acks acks = Acks::all;                        // acks
@@ -71,8 +69,8 @@ struct ProducerOptions {
     std::int32_t in_flight_max = 5;               // max.in.flight.requests.per.connection
     std::int32_t retries = 2'147'483'647;         // retries
     Millis delivery_timeout{120'000};             // delivery.timeout.ms
-    Codec codec = Codec::none;                    // compression.type
-    std::optional<int> codec_level;               // compression.{gzip,lz4,zstd}.level
+    Compression compression = Compression::none;  // compression.type
+    std::optional<int> compression_level;         // compression.{gzip,lz4,zstd}.level
     bool ignore_keys = false;                     // partitioner.ignore.keys
 
     static Result<ProducerOptions> from_properties(const Properties& properties);

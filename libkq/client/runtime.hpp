@@ -24,7 +24,7 @@ namespace kq {
 
 class ClientRuntime {
 public:
-    static Result<std::unique_ptr<ClientRuntime>> start();
+    ClientRuntime();
     ~ClientRuntime();
 
     Loop& loop();
@@ -54,8 +54,6 @@ public:
 
 private:
     struct Seams;
-    explicit ClientRuntime(std::unique_ptr<Seams> seams);
-
     std::unique_ptr<Seams> seams_;
     std::atomic<bool> interrupted_{false};
 };

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/options.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "base/config.hpp"
+
+namespace kq {
+namespace {
+
+constexpr std::uint16_t default_port = 9092;
+
+bool is_common_to_clients(std::string_view key) {
+    return find_config(ConfigScope::admin, key) != nullptr;
+}
+
+// Reads `properties` as settings of `scope`. A known setting that kq does not act on is refused
+// unless it says what kq does anyway: nobody shall believe in a setting that has no effect.
+Result<ConfigSet> settings_of(ConfigScope scope, const Properties& properties) {
+    ConfigSet settings(scope);
+    for (const auto& [key, value] : properties) {
+        const auto* def = find_config(scope, key);
+        if (def == nullptr && scope != ConfigScope::admin && is_common_to_clients(key)) {
+            continue;
+        }
+        auto status = settings.set(key, value, ConfigSyntax::with_units);
+        if (!status.ok()) return Error{Errc::usage, status.error().message};
+        if (def != nullptr && def->effect == ConfigEffect::accepted &&
+            (def->name.starts_with("sasl.") || def->name.starts_with("ssl."))) {
+            return Error{Errc::usage,
+                         key + ": encryption and authentication of clients are not built yet"};
+        }
+    }
+    return settings;
+}
+
+Result<std::vector<Endpoint>> bootstrap_of(const ConfigSet& settings) {
+    std::vector<Endpoint> list;
+    if (!settings.is_set("bootstrap.servers")) return list;
+    for (const auto& text : settings.list("bootstrap.servers")) {
+        auto endpoint = Endpoint::parse(text, default_port);
+        if (!endpoint.ok()) {
+            return Error{Errc::usage, "bootstrap.servers: " + endpoint.error().message};
+        }
+        list.push_back(std::move(endpoint).value());
+    }
+    return list;
+}
+
+Result<ClientOptions> client_options(const ConfigSet& settings) {
+    ClientOptions options;
+    KQ_LET(options.bootstrap, bootstrap_of(settings));
+    if (settings.is_set("security.protocol")) {
+        auto protocol = settings.text("security.protocol");
+        std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](char c) {
+            return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        });
+        if (protocol != "PLAINTEXT") {
+            return Error{Errc::usage,
+                         "security.protocol=" + protocol + ": only PLAINTEXT is built so far"};
+        }
+    }
+    if (settings.is_set("client.id")) options.client_id = settings.text("client.id");
+    options.request_timeout = settings.duration("request.timeout.ms");
+    options.retry_backoff = settings.duration("retry.backoff.ms");
+    options.retry_backoff_max = settings.duration("retry.backoff.max.ms");
+    options.reconnect_backoff = settings.duration("reconnect.backoff.ms");
+    options.reconnect_backoff_max = settings.duration("reconnect.backoff.max.ms");
+    options.connection_setup_timeout = settings.duration("socket.connection.setup.timeout.ms");
+    options.metadata_max_age = settings.duration("metadata.max.age.ms");
+    options.connections_max_idle = settings.duration("connections.max.idle.ms");
+    if (settings.scope() != ConfigScope::producer) {
+        options.api_timeout = settings.duration("default.api.timeout.ms");
+    }
+    return options;
+}
+
+std::uint32_t bytes_of(const ConfigSet& settings, std::string_view name) {
+    return static_cast<std::uint32_t>(settings.integer(name));
+}
+
+Status set_compression(const ConfigSet& settings, ProducerOptions& options) {
+    KQ_LET(options.compression, compression_from_name(settings.text("compression.type")));
+    auto level_name = "compression." + std::string(name_of(options.compression)) + ".level";
+    if (settings.is_set(level_name)) {
+        options.compression_level = static_cast<int>(settings.integer(level_name));
+    }
+    return done();
+}
+
+// Idempotence needs acks=all, retries, and at most five requests under way. Asked for beside
+// something else it is an error; not asked for, it gives way, as in Kafka.
+Status settle_idempotence(const ConfigSet& settings, ProducerOptions& options) {
+    const char* conflict = nullptr;
+    if (options.acks != Acks::all) conflict = "acks=all";
+    if (options.retries == 0) conflict = "retries above 0";
+    if (options.in_flight_max > 5) {
+        conflict = "at most 5 for max.in.flight.requests.per.connection";
+    }
+    options.idempotent = settings.boolean("enable.idempotence");
+    if (conflict == nullptr || !options.idempotent) return done();
+    if (settings.is_set("enable.idempotence")) {
+        return Error{Errc::usage, std::string("enable.idempotence=true needs ") + conflict};
+    }
+    options.idempotent = false;
+    return done();
+}
+
+}  // namespace
+
+Result<AddressOverride> AddressOverride::parse(std::string_view text) {
+    auto equals = text.find('=');
+    if (equals == std::string_view::npos) {
+        return Error{Errc::usage,
+                     "'" + std::string(text) + "' does not have the form HOST:PORT=ADDR:PORT"};
+    }
+    AddressOverride rule;
+    KQ_LET(rule.from, Endpoint::parse(text.substr(0, equals), default_port));
+    KQ_LET(rule.to, Endpoint::parse(text.substr(equals + 1), default_port));
+    return rule;
+}
+
+Result<ClientOptions> ClientOptions::from_properties(const Properties& properties) {
+    KQ_LET(auto settings, settings_of(ConfigScope::admin, properties));
+    return client_options(settings);
+}
+
+Result<ProducerOptions> ProducerOptions::from_properties(const Properties& properties) {
+    KQ_LET(auto settings, settings_of(ConfigScope::producer, properties));
+    ProducerOptions options;
+    KQ_LET(options.client, client_options(settings));
+    auto acks = settings.text("acks");
+    options.acks = acks == "0" ? Acks::none : acks == "1" ? Acks::leader : Acks::all;
+    options.batch_bytes = bytes_of(settings, "batch.size");
+    options.linger = settings.duration("linger.ms");
+    options.buffer_bytes = static_cast<std::uint64_t>(settings.integer("buffer.memory"));
+    options.block_max = settings.duration("max.block.ms");
+    options.request_bytes_max = bytes_of(settings, "max.request.size");
+    options.in_flight_max =
+        static_cast<std::int32_t>(settings.integer("max.in.flight.requests.per.connection"));
+    options.retries = static_cast<std::int32_t>(settings.integer("retries"));
+    options.delivery_timeout = settings.duration("delivery.timeout.ms");
+    options.ignore_keys = settings.boolean("partitioner.ignore.keys");
+    KQ_TRY(set_compression(settings, options));
+    KQ_TRY(settle_idempotence(settings, options));
+
+    auto least = options.linger + options.client.request_timeout;
+    if (options.delivery_timeout < least) {
+        if (settings.is_set("delivery.timeout.ms")) {
+            return Error{Errc::usage,
+                         "delivery.timeout.ms must be at least linger.ms + "
+                         "request.timeout.ms, which is " +
+                             std::to_string(least.count())};
+        }
+        options.delivery_timeout = least;
+    }
+    return options;
+}
+
+Result<ConsumerOptions> ConsumerOptions::from_properties(const Properties& properties) {
+    KQ_LET(auto settings, settings_of(ConfigScope::consumer, properties));
+    ConsumerOptions options;
+    KQ_LET(options.client, client_options(settings));
+    options.isolation = settings.text("isolation.level") == "read_committed"
+                            ? Isolation::read_committed
+                            : Isolation::read_uncommitted;
+    auto reset = settings.text("auto.offset.reset");
+    if (reset == "earliest") {
+        options.on_out_of_range = OnOutOfRange::earliest;
+    } else if (reset == "none") {
+        options.on_out_of_range = OnOutOfRange::fail;
+    } else if (reset == "latest") {
+        // Kafka's default is meant for groups without a committed offset. Here every position was
+        // asked for by name, so only somebody who asks for a jump to the end gets one.
+        options.on_out_of_range =
+            settings.is_set("auto.offset.reset") ? OnOutOfRange::latest : OnOutOfRange::fail;
+    } else {
+        return Error{Errc::usage, "auto.offset.reset=" + reset +
+                                      ": not built; say @-1h as a "
+                                      "position instead"};
+    }
+    options.fetch_bytes_min = bytes_of(settings, "fetch.min.bytes");
+    options.fetch_bytes_max = bytes_of(settings, "fetch.max.bytes");
+    options.fetch_wait_max = settings.duration("fetch.max.wait.ms");
+    options.partition_bytes_max = bytes_of(settings, "max.partition.fetch.bytes");
+    options.check_crcs = settings.boolean("check.crcs");
+    options.auto_create_topics = settings.boolean("allow.auto.create.topics");
+    options.rack = settings.text("client.rack");
+    return options;
+}
+
+}  // namespace kq

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ProducerBatch: records of one partition on their way, from the first record that is put in to the
+// report. PartitionQueue: the batches of one partition, in order, and the sequence numbers that the
+// broker knows them by.
+//
+// shape    open -> waiting -> in flight -> reported, or back to waiting for another attempt. The
+//          sequence is given when a batch is first sent, and kept for every repetition, so that the
+//          broker can tell a repetition from a new batch (RELIABILITY I12, I13)
+// owner    ProducerCore's loop
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "client/producer_types.hpp"
+#include "protocol/batch_builder.hpp"
+
+namespace kq {
+
+struct PartitionQueue;
+
+struct ProducerBatch {
+    explicit ProducerBatch(const BatchOptions& options) : builder(options) {}
+
+    std::uint64_t id = 0;  // ascending in order of creation
+    PartitionQueue* queue = nullptr;
+    std::size_t reserved_bytes = 0;  // of buffer.memory
+    MonoTime created;
+    std::uint64_t first_record = 0;
+    std::uint32_t record_count = 0;
+
+    BatchBuilder builder;           // until it is sealed
+    std::shared_ptr<Bytes> sealed;  // as it goes out
+
+    ProducerId producer = no_producer;
+    ProducerEpoch producer_epoch{-1};
+    std::optional<Sequence> sequence;
+    // The broker said that it does not have the batch, and that this sequence does not fit.
+    bool refused = false;
+
+    int attempts = 0;  // that went out
+    bool reported = false;
+    struct RecordCallback {
+        std::uint32_t index;  // in the batch
+        WallTime timestamp;
+        Callback<void(const RecordReport&)> report;
+    };
+    std::vector<RecordCallback> callbacks;
+};
+
+struct PartitionQueue {
+    PartitionQueue(std::string topic_in, PartitionIndex index_in)
+        : topic(std::move(topic_in)), index(index_in) {}
+
+    const std::string topic;
+    const PartitionIndex index;
+
+    ProducerBatch* open = nullptr;
+    std::deque<ProducerBatch*> waiting;  // closed; ascending ids
+    int in_flight = 0;
+    MonoTime not_before = MonoTime::min();  // the pause after a failure
+    std::uint64_t records = 0;              // ever put in
+
+    ProducerId producer = no_producer;
+    ProducerEpoch producer_epoch{-1};
+    Sequence next_sequence{0};
+    // A batch with a sequence was given up or refused: the broker will take none that follows. When
+    // everything under way is settled, the partition goes on under a new epoch from sequence 0.
+    bool has_gap = false;
+
+    bool is_active = false;  // in the core's list
+    bool has_work() const { return open != nullptr || !waiting.empty(); }
+
+    // Puts a batch back for another attempt, at its old place.
+    void put_back(ProducerBatch& batch) {
+        auto at = waiting.begin();
+        while (at != waiting.end() && (*at)->id < batch.id) ++at;
+        waiting.insert(at, &batch);
+    }
+};
+
+}  // namespace kq
