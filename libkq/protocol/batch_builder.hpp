@@ -49,7 +49,9 @@ public:
     bool empty() const { return record_count_ == 0; }
     std::int32_t record_count() const { return record_count_; }
     // Of the batch if it were closed now, before compression.
-    std::size_t size_bytes() const { return batch_header_bytes + records_.size(); }
+    std::size_t size_bytes() const {
+        return record_count_ == 0 ? batch_header_bytes : records_.size();
+    }
     // Of the batch with one more record of these parts: an upper bound, exact but for varints.
     std::size_t size_bytes_with(std::optional<ByteView> key, std::optional<ByteView> value,
                                 std::span<const RecordHeaderView> headers = {}) const;
@@ -66,7 +68,7 @@ public:
 
 private:
     BatchOptions options_;
-    Bytes records_;  // behind room for the header
+    Bytes records_;  // behind room for the header, once there is a record
     std::int32_t record_count_ = 0;
     WallTime base_timestamp_{};
     WallTime max_timestamp_{};

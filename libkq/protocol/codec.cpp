@@ -5,34 +5,10 @@
 #include <charconv>
 #include <cmath>
 
+#include "protocol/utf8.hpp"
 #include "protocol/walkers.hpp"
 
 namespace kq::wire {
-namespace {
-
-// The length of the UTF-8 sequence at the front of `text`, or 0 where there is none.
-std::size_t utf8_length(std::string_view text) {
-    auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-    auto first = byte(0);
-    std::size_t length = first < 0x80   ? 1
-                         : first < 0xc2 ? 0
-                         : first < 0xe0 ? 2
-                         : first < 0xf0 ? 3
-                         : first < 0xf5 ? 4
-                                        : 0;
-    if (length > text.size()) return 0;
-    for (std::size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-    }
-    if (first == 0xe0 && byte(1) < 0xa0) return 0;   // overlong
-    if (first == 0xed && byte(1) >= 0xa0) return 0;  // half of a surrogate pair
-    if (first == 0xf0 && byte(1) < 0x90) return 0;
-    if (first == 0xf4 && byte(1) >= 0x90) return 0;
-    return length;
-}
-
-}  // namespace
-
 bool operator==(const Records& a, const Records& b) {
     if (a.chain_ != nullptr || b.chain_ != nullptr) return a.chain_ == b.chain_;
     return a.null_ == b.null_ && std::ranges::equal(a.view_, b.view_);
