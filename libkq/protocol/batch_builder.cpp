@@ -35,10 +35,10 @@ std::uint8_t* put_bytes(std::uint8_t* at, std::optional<ByteView> bytes) {
 std::int16_t attributes_of(const BatchOptions& options) {
     int attributes = static_cast<int>(options.compression);
     if (options.timestamp_type == TimestampType::log_append_time) {
-        attributes |= batch_bit::log_append_time;
+        attributes |= BatchBit::log_append_time;
     }
-    if (options.transactional) attributes |= batch_bit::transactional;
-    if (options.control) attributes |= batch_bit::control;
+    if (options.transactional) attributes |= BatchBit::transactional;
+    if (options.control) attributes |= BatchBit::control;
     return static_cast<std::int16_t>(attributes);
 }
 
@@ -106,18 +106,18 @@ Result<Bytes> BatchBuilder::finish(Compressor* codecs) {
                                 ByteView(records_).subspan(batch_header_bytes), batch));
     }
     std::uint8_t* at = batch.data();
-    store_be(at + batch_at::base_offset, options_.base_offset.value);
-    store_be(at + batch_at::length, static_cast<std::int32_t>(batch.size() - batch_prefix_bytes));
-    store_be(at + batch_at::leader_epoch, options_.leader_epoch.value);
-    store_be(at + batch_at::magic, batch_magic);
-    store_be(at + batch_at::attributes, attributes_of(options_));
-    store_be(at + batch_at::last_offset_delta, record_count_ - 1);
-    store_be(at + batch_at::base_timestamp, to_ms(base_timestamp_));
-    store_be(at + batch_at::max_timestamp, to_ms(max_timestamp_));
-    store_be(at + batch_at::producer_id, options_.producer_id.value);
-    store_be(at + batch_at::producer_epoch, options_.producer_epoch.value);
-    store_be(at + batch_at::base_sequence, options_.base_sequence.value);
-    store_be(at + batch_at::record_count, record_count_);
+    store_be(at + BatchAt::base_offset, options_.base_offset.value);
+    store_be(at + BatchAt::length, static_cast<std::int32_t>(batch.size() - batch_prefix_bytes));
+    store_be(at + BatchAt::leader_epoch, options_.leader_epoch.value);
+    store_be(at + BatchAt::magic, batch_magic);
+    store_be(at + BatchAt::attributes, attributes_of(options_));
+    store_be(at + BatchAt::last_offset_delta, record_count_ - 1);
+    store_be(at + BatchAt::base_timestamp, to_ms(base_timestamp_));
+    store_be(at + BatchAt::max_timestamp, to_ms(max_timestamp_));
+    store_be(at + BatchAt::producer_id, options_.producer_id.value);
+    store_be(at + BatchAt::producer_epoch, options_.producer_epoch.value);
+    store_be(at + BatchAt::base_sequence, options_.base_sequence.value);
+    store_be(at + BatchAt::record_count, record_count_);
     seal(batch);
     records_.clear();
     record_count_ = 0;

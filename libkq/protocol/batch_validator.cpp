@@ -20,16 +20,20 @@ Error invalid(std::string why) {
 // looked at; it stands where ours stands.
 Result<BatchHeader> parse_only_batch(ByteView batch) {
     constexpr std::int32_t oldest_length_min = 14;  // of a message of magic 0
-    if (batch.size() <= batch_at::magic) return invalid("not exactly one batch");
-    auto length = load_be<std::int32_t>(batch.data() + batch_at::length);
+    if (batch.size() <= BatchAt::magic) return invalid("not exactly one batch");
+    auto length = load_be<std::int32_t>(batch.data() + BatchAt::length);
     if (length < oldest_length_min) {
         return Error{Errc::corrupt_message, "a batch is shorter than its header"};
     }
-    if (load_be<std::int8_t>(batch.data() + batch_at::magic) != batch_magic) {
+    if (load_be<std::int8_t>(batch.data() + BatchAt::magic) != batch_magic) {
         return invalid("a batch has a magic other than 2");
     }
     KQ_LET(auto size, batch_size_bytes(batch));
-    if (size != batch.size()) return invalid("not exactly one batch");
+    if (size > batch.size()) return invalid("not exactly one batch");
+    if (size < batch.size()) {
+        KQ_TRY(check_crc(batch.first(size)));
+        return invalid("not exactly one batch");
+    }
     return BatchHeader::parse(batch);
 }
 
@@ -144,7 +148,7 @@ Result<ValidatedBatch> BatchValidator::validate(ByteView batch, const BatchRules
     KQ_TRY(check_header(header));
     if (!codec.ok()) return Error{Errc::corrupt_message, codec.error().message};
 
-    ByteView records = batch.subspan(batch_at::records);
+    ByteView records = batch.subspan(BatchAt::records);
     RecordWalk walk(records);
     if (codec.value() != Compression::none) {
         KQ_TRY(decompressor_.begin(codec.value(), records,
@@ -188,20 +192,20 @@ Result<MutableBytes> BatchValidator::rewrite(MutableBytes batch, ValidatedBatch&
             return Error{Errc::message_too_large,
                          "recompressed, a batch is larger than max.message.bytes"};
         }
-        store_be(rewritten_.data() + batch_at::length,
+        store_be(rewritten_.data() + BatchAt::length,
                  static_cast<std::int32_t>(rewritten_.size() - batch_prefix_bytes));
         batch = rewritten_;
     }
     if (!validated.recompress && !validated.restamp) return batch;
 
     int attributes = validated.header.attributes;
-    attributes &= ~(batch_bit::compression | batch_bit::log_append_time);
+    attributes &= ~(BatchBit::compression | BatchBit::log_append_time);
     attributes |= static_cast<int>(validated.compression);
     if (validated.timestamp_type == TimestampType::log_append_time) {
-        attributes |= batch_bit::log_append_time;
+        attributes |= BatchBit::log_append_time;
     }
-    store_be(batch.data() + batch_at::attributes, static_cast<std::int16_t>(attributes));
-    store_be(batch.data() + batch_at::max_timestamp, to_ms(validated.max_timestamp));
+    store_be(batch.data() + BatchAt::attributes, static_cast<std::int16_t>(attributes));
+    store_be(batch.data() + BatchAt::max_timestamp, to_ms(validated.max_timestamp));
     seal(batch);
     KQ_LET(validated.header, BatchHeader::parse(batch));
     validated.recompress = validated.restamp = false;

@@ -145,17 +145,17 @@ Status Compressor::Contexts::compress_gzip(int level, ByteView plain, Bytes& out
 }
 
 Status Compressor::Contexts::compress_snappy(ByteView plain, Bytes& out) {
-    append(out, xerial::header);
+    append(out, Xerial::header);
     while (!plain.empty()) {
-        auto block = plain.first(std::min(plain.size(), xerial::block_bytes));
+        auto block = plain.first(std::min(plain.size(), Xerial::block_bytes));
         plain = plain.subspan(block.size());
         auto at = out.size();
-        out.resize(at + xerial::length_bytes + snappy::MaxCompressedLength(block.size()));
+        out.resize(at + Xerial::length_bytes + snappy::MaxCompressedLength(block.size()));
         std::size_t size = 0;
         snappy::RawCompress(reinterpret_cast<const char*>(block.data()), block.size(),
-                            reinterpret_cast<char*>(out.data() + at + xerial::length_bytes), &size);
+                            reinterpret_cast<char*>(out.data() + at + Xerial::length_bytes), &size);
         store_be(out.data() + at, static_cast<std::int32_t>(size));
-        out.resize(at + xerial::length_bytes + size);
+        out.resize(at + Xerial::length_bytes + size);
     }
     return done();
 }

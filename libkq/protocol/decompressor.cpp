@@ -249,20 +249,20 @@ Result<std::size_t> Decompressor::Contexts::read_zstd(ByteView& stream, MutableB
 }
 
 void Decompressor::Contexts::begin_snappy(ByteView& stream) {
-    xerial_framed = stream.size() >= xerial::header.size() &&
-                    std::memcmp(stream.data(), xerial::header.data(), xerial::magic_bytes) == 0;
-    if (xerial_framed) stream = stream.subspan(xerial::header.size());
+    xerial_framed = stream.size() >= Xerial::header.size() &&
+                    std::memcmp(stream.data(), Xerial::header.data(), Xerial::magic_bytes) == 0;
+    if (xerial_framed) stream = stream.subspan(Xerial::header.size());
 }
 
 // The next bare block, or nothing at the end.
 Result<ByteView> Decompressor::Contexts::next_snappy_block(ByteView& stream) {
     if (!xerial_framed) return std::exchange(stream, ByteView());
-    if (stream.size() < xerial::length_bytes) {
+    if (stream.size() < Xerial::length_bytes) {
         stream = {};  // less than a length is ignored, as Java does
         return ByteView();
     }
     auto size = load_be<std::int32_t>(stream.data());
-    stream = stream.subspan(xerial::length_bytes);
+    stream = stream.subspan(Xerial::length_bytes);
     if (size <= 0 || static_cast<std::size_t>(size) > stream.size()) {
         return corrupt(Compression::snappy, "a block has the wrong length");
     }

@@ -74,7 +74,7 @@ Sequence sequence_after(Sequence sequence, std::int32_t count) {
 
 Result<std::size_t> batch_size_bytes(ByteView bytes) {
     if (bytes.size() < batch_prefix_bytes) return corrupt("the header of a batch is cut");
-    auto length = load_be<std::int32_t>(bytes.data() + batch_at::length);
+    auto length = load_be<std::int32_t>(bytes.data() + BatchAt::length);
     constexpr auto length_min = static_cast<std::int32_t>(batch_header_bytes - batch_prefix_bytes);
     if (length < length_min) return corrupt("a batch is shorter than its header");
     return batch_prefix_bytes + static_cast<std::size_t>(length);
@@ -84,22 +84,22 @@ Result<BatchHeader> BatchHeader::parse(ByteView bytes) {
     KQ_LET(auto size, batch_size_bytes(bytes));
     if (bytes.size() < batch_header_bytes) return corrupt("the header of a batch is cut");
     const std::uint8_t* at = bytes.data();
-    if (load_be<std::int8_t>(at + batch_at::magic) != batch_magic) {
+    if (load_be<std::int8_t>(at + BatchAt::magic) != batch_magic) {
         return corrupt("a batch has a magic other than 2");
     }
     BatchHeader header;
-    header.base_offset = Offset(load_be<std::int64_t>(at + batch_at::base_offset));
+    header.base_offset = Offset(load_be<std::int64_t>(at + BatchAt::base_offset));
     header.size_bytes = size;
-    header.leader_epoch = Epoch(load_be<std::int32_t>(at + batch_at::leader_epoch));
-    header.crc = load_be<std::uint32_t>(at + batch_at::crc);
-    header.attributes = load_be<std::int16_t>(at + batch_at::attributes);
-    header.last_offset_delta = load_be<std::int32_t>(at + batch_at::last_offset_delta);
-    header.base_timestamp = wall_time(load_be<std::int64_t>(at + batch_at::base_timestamp));
-    header.max_timestamp = wall_time(load_be<std::int64_t>(at + batch_at::max_timestamp));
-    header.producer_id = ProducerId(load_be<std::int64_t>(at + batch_at::producer_id));
-    header.producer_epoch = ProducerEpoch(load_be<std::int16_t>(at + batch_at::producer_epoch));
-    header.base_sequence = Sequence(load_be<std::int32_t>(at + batch_at::base_sequence));
-    header.record_count = load_be<std::int32_t>(at + batch_at::record_count);
+    header.leader_epoch = Epoch(load_be<std::int32_t>(at + BatchAt::leader_epoch));
+    header.crc = load_be<std::uint32_t>(at + BatchAt::crc);
+    header.attributes = load_be<std::int16_t>(at + BatchAt::attributes);
+    header.last_offset_delta = load_be<std::int32_t>(at + BatchAt::last_offset_delta);
+    header.base_timestamp = wall_time(load_be<std::int64_t>(at + BatchAt::base_timestamp));
+    header.max_timestamp = wall_time(load_be<std::int64_t>(at + BatchAt::max_timestamp));
+    header.producer_id = ProducerId(load_be<std::int64_t>(at + BatchAt::producer_id));
+    header.producer_epoch = ProducerEpoch(load_be<std::int16_t>(at + BatchAt::producer_epoch));
+    header.base_sequence = Sequence(load_be<std::int32_t>(at + BatchAt::base_sequence));
+    header.record_count = load_be<std::int32_t>(at + BatchAt::record_count);
     if (header.last_offset_delta < 0 ||
         header.base_offset.value >
             std::numeric_limits<std::int64_t>::max() - header.last_offset_delta - 1) {
@@ -114,18 +114,18 @@ Sequence BatchHeader::last_sequence() const {
 }
 
 Result<Compression> BatchHeader::compression() const {
-    return compression_from_wire(attributes & batch_bit::compression);
+    return compression_from_wire(attributes & BatchBit::compression);
 }
 
 std::optional<WallTime> BatchHeader::delete_horizon() const {
-    if ((attributes & batch_bit::delete_horizon) == 0) return std::nullopt;
+    if ((attributes & BatchBit::delete_horizon) == 0) return std::nullopt;
     return base_timestamp;
 }
 
 Status check_crc(ByteView batch) {
     KQ_CHECK(batch.size() >= batch_header_bytes);
-    auto stored = load_be<std::uint32_t>(batch.data() + batch_at::crc);
-    if (stored != crc32c(batch.subspan(batch_at::attributes))) {
+    auto stored = load_be<std::uint32_t>(batch.data() + BatchAt::crc);
+    if (stored != crc32c(batch.subspan(BatchAt::attributes))) {
         return corrupt("the checksum of a batch is wrong");
     }
     return done();
@@ -133,13 +133,13 @@ Status check_crc(ByteView batch) {
 
 void seal(MutableBytes batch) {
     KQ_CHECK(batch.size() >= batch_header_bytes);
-    store_be(batch.data() + batch_at::crc, crc32c(batch.subspan(batch_at::attributes)));
+    store_be(batch.data() + BatchAt::crc, crc32c(batch.subspan(BatchAt::attributes)));
 }
 
 void assign(MutableBytes batch, Offset base, Epoch epoch) {
     KQ_CHECK(batch.size() >= batch_header_bytes);
-    store_be(batch.data() + batch_at::base_offset, base.value);
-    store_be(batch.data() + batch_at::leader_epoch, epoch.value);
+    store_be(batch.data() + BatchAt::base_offset, base.value);
+    store_be(batch.data() + BatchAt::leader_epoch, epoch.value);
 }
 
 RecordHeaderView RecordView::next_header(ByteView& rest) {
@@ -173,7 +173,7 @@ Result<bool> RecordReader::next(RecordView& out) {
 Result<ByteView> plain_records(const BatchHeader& header, ByteView batch, Decompressor& codecs,
                                Bytes& unpacked, std::size_t limit_bytes) {
     KQ_CHECK(batch.size() == header.size_bytes);
-    ByteView records = batch.subspan(batch_at::records);
+    ByteView records = batch.subspan(BatchAt::records);
     KQ_LET(auto codec, header.compression());
     if (codec == Compression::none) return records;
     KQ_LET(unpacked, codecs.decompress(codec, records, limit_bytes));
@@ -184,7 +184,7 @@ Result<RecordStream> RecordStream::open(const BatchHeader& header, ByteView batc
                                         Decompressor& codecs, std::size_t limit_bytes) {
     KQ_CHECK(batch.size() == header.size_bytes);
     if (header.record_count < 0) return invalid("a batch has a negative number of records");
-    ByteView records = batch.subspan(batch_at::records);
+    ByteView records = batch.subspan(BatchAt::records);
     KQ_LET(auto codec, header.compression());
     if (codec == Compression::none) return RecordStream(header, records, nullptr);
     // A compacted batch may hold no records, and then no stream either.

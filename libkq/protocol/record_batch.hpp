@@ -27,34 +27,38 @@ namespace kq {
 
 enum class TimestampType : std::int8_t { create_time = 0, log_append_time = 1 };
 
-namespace batch_at {
-inline constexpr std::size_t base_offset = 0;
-inline constexpr std::size_t length = 8;
-inline constexpr std::size_t leader_epoch = 12;
-inline constexpr std::size_t magic = 16;
-inline constexpr std::size_t crc = 17;
-inline constexpr std::size_t attributes = 21;
-inline constexpr std::size_t last_offset_delta = 23;
-inline constexpr std::size_t base_timestamp = 27;
-inline constexpr std::size_t max_timestamp = 35;
-inline constexpr std::size_t producer_id = 43;
-inline constexpr std::size_t producer_epoch = 51;
-inline constexpr std::size_t base_sequence = 53;
-inline constexpr std::size_t record_count = 57;
-inline constexpr std::size_t records = 61;
-}  // namespace batch_at
+// Where the fields of a batch stand.
+struct BatchAt {
+    static constexpr std::size_t base_offset = 0;
+    static constexpr std::size_t length = 8;
+    static constexpr std::size_t leader_epoch = 12;
+    static constexpr std::size_t magic = 16;
+    static constexpr std::size_t crc = 17;
+    static constexpr std::size_t attributes = 21;
+    static constexpr std::size_t last_offset_delta = 23;
+    static constexpr std::size_t base_timestamp = 27;
+    static constexpr std::size_t max_timestamp = 35;
+    static constexpr std::size_t producer_id = 43;
+    static constexpr std::size_t producer_epoch = 51;
+    static constexpr std::size_t base_sequence = 53;
+    static constexpr std::size_t record_count = 57;
+    static constexpr std::size_t records = 61;
+};
+using batch_at = BatchAt;
 
-inline constexpr std::size_t batch_header_bytes = batch_at::records;
+inline constexpr std::size_t batch_header_bytes = BatchAt::records;
 inline constexpr std::size_t batch_prefix_bytes = 12;  // base offset and length: enough to walk on
 inline constexpr std::int8_t batch_magic = 2;
 
-namespace batch_bit {
-inline constexpr std::int16_t compression = 0x07;
-inline constexpr std::int16_t log_append_time = 0x08;
-inline constexpr std::int16_t transactional = 0x10;
-inline constexpr std::int16_t control = 0x20;
-inline constexpr std::int16_t delete_horizon = 0x40;
-}  // namespace batch_bit
+// The bits of its attributes.
+struct BatchBit {
+    static constexpr std::int16_t compression = 0x07;
+    static constexpr std::int16_t log_append_time = 0x08;
+    static constexpr std::int16_t transactional = 0x10;
+    static constexpr std::int16_t control = 0x20;
+    static constexpr std::int16_t delete_horizon = 0x40;
+};
+using batch_bit = BatchBit;
 
 // The sequence `count` records after `sequence`: 2147483647 is followed by 0.
 Sequence sequence_after(Sequence sequence, std::int32_t count);
@@ -83,13 +87,13 @@ struct BatchHeader {
     bool has_producer() const { return producer_id > no_producer; }
     Sequence last_sequence() const;  // -1 without a sequence
     Result<Compression> compression() const;
-    bool is_compressed() const { return (attributes & batch_bit::compression) != 0; }
+    bool is_compressed() const { return (attributes & BatchBit::compression) != 0; }
     TimestampType timestamp_type() const {
-        return (attributes & batch_bit::log_append_time) != 0 ? TimestampType::log_append_time
-                                                              : TimestampType::create_time;
+        return (attributes & BatchBit::log_append_time) != 0 ? TimestampType::log_append_time
+                                                             : TimestampType::create_time;
     }
-    bool is_transactional() const { return (attributes & batch_bit::transactional) != 0; }
-    bool is_control() const { return (attributes & batch_bit::control) != 0; }
+    bool is_transactional() const { return (attributes & BatchBit::transactional) != 0; }
+    bool is_control() const { return (attributes & BatchBit::control) != 0; }
     // After compaction: from when on tombstones may go. Stands where base_timestamp stood.
     std::optional<WallTime> delete_horizon() const;
 };

@@ -11,13 +11,11 @@
 #include <cstdint>
 
 namespace kq {
-namespace xerial {
-
-inline constexpr std::array<std::uint8_t, 16> header{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0,
-                                                     0,    0,   0,   1,   0,   0,   0,   1};
-inline constexpr std::size_t magic_bytes = 8;
-inline constexpr std::size_t length_bytes = 4;
-inline constexpr std::size_t block_bytes = 32 * 1024;
-
-}  // namespace xerial
+struct Xerial {
+    static constexpr std::array<std::uint8_t, 16> header{0x82, 'S', 'N', 'A', 'P', 'P', 'Y', 0,
+                                                         0,    0,   0,   1,   0,   0,   0,   1};
+    static constexpr std::size_t magic_bytes = 8;
+    static constexpr std::size_t length_bytes = 4;
+    static constexpr std::size_t block_bytes = 32 * 1024;
+};
 }  // namespace kq
