@@ -102,7 +102,9 @@ private:
     void take_role(Effects& effects);
     void become_leader(Effects& effects);
     void advance_high_watermark(const Leader& leader, Effects& effects);
-    Offset own_position(const Leader& leader) const;
+    void write_batches(Leader& leader, const Appended& event, const std::vector<LeaderBatch>& good,
+                       const std::vector<std::size_t>& good_index, Effects& effects);
+    Offset own_position() const;
     bool must_be_on_disk(const Leader& leader) const;
     std::size_t min_isr(const Leader& leader) const;
     bool refuse_all(const Appended& event, Effects& effects) const;

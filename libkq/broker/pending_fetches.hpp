@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// PendingFetches: the fetches of one loop's connections, from the request to the response: locate,
+// wait until there is enough, read what is cold, answer.
+//
+// shape    a fetch locates its partitions with their owners (one message a loop, none where the
+//          owner is this loop), and is answered at once when an error, a divergence or min_bytes is
+//          there; else it watches its partitions until that changes, or max_wait_ms has passed
+// owner    the loop of the connections
+// source   docs/architecture.md, 5 "Fetch"; Kafka protocol guide, "Fetch API (Key: 1)"; KIP-74,
+//          KIP-227, KIP-320, KIP-951
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/io_pool.hpp"
+#include "base/loop.hpp"
+#include "broker/fetch_session.hpp"
+#include "broker/partition_router.hpp"
+#include "broker/reply.hpp"
+#include "broker/request_context.hpp"
+#include "protocol/messages/01_fetch.hpp"
+
+namespace kq {
+
+struct FetchLimits {
+    std::uint32_t max_bytes = 57'671'680;       // fetch.max.bytes of the broker
+    std::size_t sessions = 1000;                // max.incremental.fetch.session.cache.slots, its share
+    std::uint32_t cold_bytes = 1u << 20;        // read from the disk for one partition and answer
+    std::uint64_t warm_tail_bytes = 32u << 20;  // the end of a file that is taken to be cached
+};
+
+class PendingFetches {
+public:
+    // `index` is that of `loop` among the data loops; session ids are drawn from its share.
+    PendingFetches(Loop& loop, std::size_t index, const PartitionRouter& router, IoPool& pool,
+                   FetchLimits limits);
+    ~PendingFetches();
+    PendingFetches(const PendingFetches&) = delete;
+    PendingFetches& operator=(const PendingFetches&) = delete;
+
+    void start(RequestContext& context, wire::FetchRequest request,
+               Reply<wire::FetchResponse> reply);
+
+    // Answers everything that waits with what is there.
+    void stop();
+
+    std::size_t size() const { return fetches_.size(); }
+    std::size_t session_count() const { return slots_->used(); }
+
+private:
+    struct Slot;
+    struct Fetch;
+    struct LocateItem {
+        std::uint32_t slot;
+        TopicIdPartition partition;
+        FetchPosition position;
+    };
+    struct LocateAnswer {
+        std::uint32_t slot;
+        Located located;
+    };
+
+    bool open_session(RequestContext& context, const wire::FetchRequest& request, Fetch& fetch);
+    void add_slots(const wire::FetchRequest& request, Fetch& fetch);
+    void add_slot(Fetch& fetch, const FetchTopicKey& topic,
+                  const wire::FetchRequest::FetchPartition& asked);
+    void locate(Fetch& fetch);
+    void locate_with(Fetch& fetch, std::size_t owner, std::vector<LocateItem> items);
+    void on_located(std::uint64_t number, std::vector<LocateAnswer> answers);
+    void warm_up(Fetch& fetch, std::uint32_t slot);
+    void evaluate(Fetch& fetch);
+    bool is_enough(const Fetch& fetch) const;
+    void watch_all(Fetch& fetch);
+    void on_fired(std::uint64_t number, std::uint32_t slot);
+    void on_deadline(std::uint64_t number);
+    void read_cold(Fetch& fetch);
+    void answer(Fetch& fetch);
+    void forget(Fetch& fetch);
+    Fetch* find(std::uint64_t number);
+
+    Loop& loop_;
+    const std::size_t index_;
+    const PartitionRouter& router_;
+    IoPool& pool_;
+    const FetchLimits limits_;
+    std::shared_ptr<FetchSessionSlots> slots_ KQ_OWNED_BY(loop_);
+    std::uint64_t last_number_ KQ_OWNED_BY(loop_) = 0;
+    std::uint64_t last_session_ KQ_OWNED_BY(loop_) = 0;
+    std::unordered_map<std::uint64_t, std::unique_ptr<Fetch>> fetches_ KQ_OWNED_BY(loop_);
+};
+
+}  // namespace kq

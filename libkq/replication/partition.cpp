@@ -1,0 +1,414 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "replication/partition.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/mutant.hpp"
+
+namespace kq {
+
+namespace {
+
+AppendOutcome refused(Errc code, std::string message) {
+    AppendOutcome outcome;
+    outcome.code = code;
+    outcome.message = std::move(message);
+    return outcome;
+}
+
+// What a peer is told when the log refuses: it can do nothing about our disk but go elsewhere.
+Errc code_of_refusal(Errc code) {
+    switch (code) {
+        case Errc::io_error:
+        case Errc::corrupt_file:
+        case Errc::disk_full: return Errc::kafka_storage_error;
+        default: return code;
+    }
+}
+
+// After these the state of the file is unknown, or was never as it should be. A full disk is not
+// among them: the log has cut back what was half written.
+bool ends_the_directory(Errc code) {
+    return code == Errc::io_error || code == Errc::corrupt_file;
+}
+
+}  // namespace
+
+Partition::Partition(TopicIdPartition id, TopicPartition name, BrokerId self,
+                     PartitionSettings settings)
+    : id_(id), name_(std::move(name)), self_(self), settings_(std::move(settings)) {
+    role_ = Offline{Error(Errc::not_leader_or_follower, "the log is being opened")};
+}
+
+Partition::~Partition() = default;
+
+void Partition::step(PartitionEvent event, Effects& effects) {
+    std::visit([&](auto&& held) { step(std::forward<decltype(held)>(held), effects); },
+               std::move(event));
+}
+
+void Partition::step(LogOpened event, Effects& effects) {
+    KQ_CHECK(std::holds_alternative<Offline>(role_));
+    KQ_CHECK(event.log != nullptr);
+    log_ = std::move(event.log);
+    // What a crash took from the log cannot be below the high watermark, and what retention took
+    // is not above it.
+    high_watermark_ = std::clamp(event.high_watermark, log_->log_start(), log_->log_end());
+    if (mutant(Mutant::high_watermark_back)) high_watermark_ = log_->log_start();
+    role_ = Idle{};
+    take_role(effects);
+}
+
+void Partition::step(const Assignment& event, Effects& effects) {
+    // A late or repeated image must not bring back what is over (I7).
+    if (event.partition_epoch < assignment_.partition_epoch) return;
+    if (event.leader_epoch < assignment_.leader_epoch) return;
+    assignment_ = event;
+    if (!std::holds_alternative<Offline>(role_)) take_role(effects);
+}
+
+// Brings the role in line with the last assignment. Requires: the log is open.
+void Partition::take_role(Effects& effects) {
+    const Epoch epoch = assignment_.leader_epoch;
+    if (assignment_.leader == self_) {
+        auto* leader = std::get_if<Leader>(&role_);
+        if (leader == nullptr || leader->epoch != epoch) {
+            become_leader(effects);
+            return;
+        }
+        // The same leader, with another in-sync set.
+        leader->isr = {assignment_.isr.begin(), assignment_.isr.end()};
+        leader->replica_count = assignment_.replicas.size();
+        advance_high_watermark(*leader, effects);
+        fire_progress(effects);
+        return;
+    }
+
+    const bool was_leader = std::holds_alternative<Leader>(role_);
+    if (assignment_.leader == no_broker) {
+        role_ = Idle{};
+    } else {
+        role_ = Follower{epoch, assignment_.leader};
+    }
+    if (was_leader) {
+        stop_waiting(Error(Errc::not_leader_or_follower, "another broker leads now"), effects);
+    }
+}
+
+void Partition::become_leader(Effects& effects) {
+    // Who waits on the old epoch does not know what the new one keeps.
+    if (std::holds_alternative<Leader>(role_)) {
+        stop_waiting(Error(Errc::not_leader_or_follower, "a new leader epoch began"), effects);
+    }
+    // The epoch is in the epoch file before it is in the log (L2); the log syncs it before the
+    // first append.
+    const Status assigned = log_->assign_epoch_start(assignment_.leader_epoch, log_->log_end());
+    if (!assigned.ok()) {
+        effects.disk_failed = assigned.error();
+        step(TakenOffline{assigned.error()}, effects);
+        return;
+    }
+    Leader leader;
+    leader.epoch = assignment_.leader_epoch;
+    leader.epoch_start = log_->log_end();
+    leader.isr = {assignment_.isr.begin(), assignment_.isr.end()};
+    leader.replica_count = assignment_.replicas.size();
+    role_ = std::move(leader);
+    if (mutant(Mutant::high_watermark_back)) return;
+    advance_high_watermark(std::get<Leader>(role_), effects);
+    fire_progress(effects);
+}
+
+void Partition::step(PartitionSettings event, Effects& effects) {
+    settings_ = std::move(event);
+    if (auto* leader = std::get_if<Leader>(&role_)) {
+        advance_high_watermark(*leader, effects);
+        fire_progress(effects);
+    }
+}
+
+// min.insync.replicas asks for no more replicas than there are: a topic of one replica works
+// whatever it says, as in Kafka.
+std::size_t Partition::min_isr(const Leader& leader) const {
+    const auto wanted = static_cast<std::size_t>(std::max(settings_.min_insync_replicas, 1));
+    return std::min(wanted, std::max<std::size_t>(leader.replica_count, 1));
+}
+
+bool Partition::must_be_on_disk(const Leader& leader) const {
+    switch (settings_.durability) {
+        case Durability::replicated: return false;
+        case Durability::flushed: return true;
+        case Durability::automatic: return leader.isr.size() < 2;
+    }
+    KQ_UNREACHABLE("durability");
+}
+
+bool Partition::refuse_all(const Appended& event, Effects& effects) const {
+    const auto refuse = [&](Errc code, const std::string& message) {
+        for (std::size_t i = 0; i < event.batches.size(); ++i) {
+            effects.outcomes.push_back(refused(code, message));
+        }
+    };
+    if (const auto* offline = std::get_if<Offline>(&role_)) {
+        refuse(offline->why.code, offline->why.message);
+        return true;
+    }
+    if (!std::holds_alternative<Leader>(role_)) {
+        refuse(Errc::not_leader_or_follower, "this broker does not lead the partition");
+        return true;
+    }
+    return false;
+}
+
+void Partition::step(const Appended& event, Effects& effects) {
+    if (refuse_all(event, effects)) return;
+    auto& leader = std::get<Leader>(role_);
+
+    // Every batch gets a verdict; the good ones are written together.
+    const std::size_t first_outcome = effects.outcomes.size();
+    effects.outcomes.resize(first_outcome + event.batches.size());
+    std::vector<LeaderBatch> good;
+    std::vector<std::size_t> good_index;
+    good.reserve(event.batches.size());
+    good_index.reserve(event.batches.size());
+    BatchRules rules = settings_.batch_rules;
+    rules.now = event.now;
+    for (std::size_t i = 0; i < event.batches.size(); ++i) {
+        const ProducedBatch& produced = event.batches[i];
+        AppendOutcome& outcome = effects.outcomes[first_outcome + i];
+        if (produced.acks == -1 && leader.isr.size() < min_isr(leader)) {
+            outcome = refused(Errc::not_enough_replicas,
+                              "fewer replicas in sync than min.insync.replicas");
+            continue;
+        }
+        auto valid = validate_batch(produced.bytes, rules);
+        if (!valid.ok()) {
+            outcome = refused(valid.code(), valid.error().message);
+            continue;
+        }
+        if (!valid.value().record_errors.empty()) {
+            outcome = refused(valid.value().refusal.code, valid.value().refusal.message);
+            outcome.record_errors = std::move(valid.value().record_errors);
+            continue;
+        }
+        good.push_back({produced.bytes, std::move(valid).value()});
+        good_index.push_back(first_outcome + i);
+    }
+    if (!good.empty()) write_batches(leader, event, good, good_index, effects);
+}
+
+// One write for all batches of the turn. A batch may still be refused by the producer check, which
+// sees them in order: each one after those before it.
+void Partition::write_batches(Leader& leader, const Appended& event,
+                              const std::vector<LeaderBatch>& good,
+                              const std::vector<std::size_t>& good_index, Effects& effects) {
+    const Offset end_before = log_->log_end();
+    auto results = log_->append_as_leader(good, leader.epoch, event.now);
+    KQ_CHECK(results.size() == good.size());
+
+    std::optional<Error> disk_error;
+    const bool on_disk = must_be_on_disk(leader);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        AppendOutcome& outcome = effects.outcomes[good_index[i]];
+        if (!results[i].ok()) {
+            const Error& error = results[i].error();
+            outcome = refused(code_of_refusal(error.code), error.message);
+            if (ends_the_directory(error.code)) disk_error = error;
+            continue;
+        }
+        const AppendResult& appended = results[i].value();
+        outcome.first = appended.first;
+        outcome.last = appended.last;
+        outcome.log_append_time = appended.log_append_time;
+        outcome.log_start = log_->log_start();
+        if (event.batches[i_of(good_index, i, effects, event)].acks != -1) continue;
+        // A duplicate waits like the first copy did: it may be on its way to the disk still.
+        outcome.safe_at = appended.last + 1;
+        if (on_disk) flush_through_ = std::max(flush_through_, appended.last + 1);
+    }
+    if (disk_error.has_value()) {
+        effects.disk_failed = disk_error;
+        step(TakenOffline{*disk_error}, effects);
+        return;
+    }
+    if (log_->log_end() == end_before && log_->durable_end() >= flush_through_) return;
+    effects.appended = effects.appended || log_->log_end() > end_before;
+    effects.sync_wanted = effects.sync_wanted || log_->durable_end() < flush_through_;
+    advance_high_watermark(leader, effects);
+    fire_progress(effects);
+}
+
+// A fetch at offset n says that the follower holds everything before n. It counts only within the
+// epoch it was asked under (I6): what a follower holds of an older one may be cut off yet.
+void Partition::step(const FollowerFetched& event, Effects& effects) {
+    auto* leader = std::get_if<Leader>(&role_);
+    if (leader == nullptr) return;
+    if (event.leader_epoch != no_epoch && event.leader_epoch != leader->epoch) return;
+    if (event.offset > log_->log_end()) return;
+    leader->end_offsets[event.replica] = event.offset;
+    advance_high_watermark(*leader, effects);
+    fire_progress(effects);
+}
+
+void Partition::step(const Synced& event, Effects& effects) {
+    if (std::holds_alternative<Offline>(role_)) return;
+    log_->finish_sync(event.end, event.status);
+    if (!event.status.ok()) {
+        // A failed sync is not tried again: the kernel has forgotten what it could not write (I31).
+        effects.disk_failed = event.status.error();
+        step(TakenOffline{event.status.error()}, effects);
+        return;
+    }
+    if (auto* leader = std::get_if<Leader>(&role_)) {
+        if (log_->durable_end() < flush_through_) effects.sync_wanted = true;
+        advance_high_watermark(*leader, effects);
+    }
+    fire_progress(effects);
+}
+
+void Partition::step(const TakenOffline& event, Effects& effects) {
+    Error why = event.why;
+    why.code = code_of_refusal(why.code);
+    stop_waiting(why, effects);
+    role_ = Offline{std::move(why)};
+}
+
+// How far we count ourselves. While a batch of acks=all has to be on disk, no farther than the
+// disk: consumers do not see, and producers are not told of, what a power cut could take back.
+// Batches of acks=0 and 1 wait for nothing, unless they lie behind such a batch.
+Offset Partition::own_position() const {
+    if (mutant(Mutant::answer_before_sync)) return log_->log_end();
+    const Offset durable = log_->durable_end();
+    return durable >= flush_through_ ? log_->log_end() : durable;
+}
+
+// The high watermark is the smallest position in the ISR: every replica that may be elected holds
+// all records below it. While we lead it never goes back (I5), and it rests while fewer replicas
+// are in sync than min.insync.replicas asks for (I4, KIP-966).
+void Partition::advance_high_watermark(const Leader& leader, Effects& effects) {
+    if (leader.isr.size() < min_isr(leader)) return;
+    Offset lowest = own_position();
+    for (BrokerId replica : leader.isr) {
+        if (replica == self_) continue;
+        const auto known = leader.end_offsets.find(replica);
+        if (known == leader.end_offsets.end()) return;  // not heard from in this epoch yet
+        lowest = std::min(lowest, known->second);
+    }
+    if (lowest <= high_watermark_) return;
+    KQ_CHECK(lowest <= log_->log_end());
+    high_watermark_ = lowest;
+    effects.high_watermark_moved = true;
+}
+
+Offset Partition::last_stable() const {
+    if (log_ == nullptr) return high_watermark_;
+    const auto open = log_->first_unstable_offset();
+    return open.has_value() ? std::min(*open, high_watermark_) : high_watermark_;
+}
+
+Offset Partition::visible_end(Visibility visibility) const {
+    switch (visibility) {
+        case Visibility::high_watermark: return high_watermark_;
+        case Visibility::last_stable: return last_stable();
+        case Visibility::log_end: return log_ == nullptr ? high_watermark_ : log_->log_end();
+    }
+    KQ_UNREACHABLE("visibility");
+}
+
+void Partition::fire_progress(Effects& effects) {
+    if (watches_.empty()) return;
+    watches_.reached(WatchKind::high_watermark, high_watermark_, effects.fired);
+    watches_.reached(WatchKind::last_stable, last_stable(), effects.fired);
+    watches_.reached(WatchKind::log_end, log_->log_end(), effects.fired);
+    watches_.reached(WatchKind::log_start, log_->log_start(), effects.fired);
+    watches_.reached(WatchKind::durable, log_->durable_end(), effects.fired);
+    watches_.changed(effects.fired);
+}
+
+void Partition::stop_waiting(const Error& why, Effects& effects) {
+    watches_.fail_all(why, effects.fired);
+}
+
+bool Partition::end_is_known() const {
+    const auto* leader = std::get_if<Leader>(&role_);
+    return leader == nullptr || high_watermark_ >= leader->epoch_start;
+}
+
+Errc Partition::check_leader(Epoch asked) const {
+    if (const auto* offline = std::get_if<Offline>(&role_)) return offline->why.code;
+    if (asked != no_epoch) {
+        if (asked < assignment_.leader_epoch) return Errc::fenced_leader_epoch;
+        if (asked > assignment_.leader_epoch) return Errc::unknown_leader_epoch;
+    }
+    if (!std::holds_alternative<Leader>(role_)) return Errc::not_leader_or_follower;
+    return Errc::none;
+}
+
+Result<WatchId> Partition::watch(WatchKind kind, Offset threshold, WatchCallback callback) {
+    if (const auto* offline = std::get_if<Offline>(&role_)) return offline->why;
+    const auto reached = [&](Offset value) { return value >= threshold; };
+    switch (kind) {
+        case WatchKind::high_watermark:
+            if (reached(high_watermark_)) return WatchId::none;
+            break;
+        case WatchKind::log_end:
+            if (reached(log_->log_end())) return WatchId::none;
+            break;
+        case WatchKind::last_stable:
+            if (reached(last_stable())) return WatchId::none;
+            break;
+        case WatchKind::log_start:
+            if (reached(log_->log_start())) return WatchId::none;
+            break;
+        case WatchKind::durable:
+            if (reached(log_->durable_end())) return WatchId::none;
+            break;
+        case WatchKind::any_change: break;
+        case WatchKind::applied_metadata: KQ_UNREACHABLE("a partition applies no metadata");
+    }
+    return watches_.add(kind, threshold, std::move(callback));
+}
+
+Located Partition::locate(const FetchPosition& position) const {
+    Located located;
+    located.leader = assignment_.leader;
+    located.leader_epoch = assignment_.leader_epoch;
+    located.code = check_leader(position.current_leader_epoch);
+    if (located.code != Errc::none) return located;
+
+    if (position.last_fetched_epoch != no_epoch) {
+        const EpochEnd end = log_->end_offset_of_epoch(position.last_fetched_epoch);
+        if (end.epoch == no_epoch || end.end == no_offset) {
+            located.code = Errc::offset_out_of_range;
+            return located;
+        }
+        if (end.epoch < position.last_fetched_epoch || end.end < position.offset) {
+            located.diverging = end;
+        }
+    }
+    if (!located.diverging.has_value() &&
+        (position.offset < log_->log_start() || position.offset > log_->log_end())) {
+        located.code = Errc::offset_out_of_range;
+        return located;
+    }
+    located.high_watermark = high_watermark_;
+    located.last_stable = last_stable();
+    located.log_start = log_->log_start();
+    located.visible_end = visible_end(position.visibility);
+    if (located.diverging.has_value() || position.offset >= located.visible_end) return located;
+
+    auto read = log_->read(position.offset, position.max_bytes, located.visible_end,
+                           position.at_least_one);
+    if (!read.ok()) {
+        located.code = code_of_refusal(read.code());
+        return located;
+    }
+    located.records = std::move(read.value().records);
+    if (position.visibility == Visibility::last_stable && !located.records.empty()) {
+        located.aborted = log_->aborted_transactions(position.offset, read.value().next_offset);
+    }
+    return located;
+}
+
+}  // namespace kq
