@@ -3,9 +3,9 @@
 // The messages that request handlers send to the loop that owns a partition, and what comes back.
 // Where that loop is the handler's own, the same structs go by plain calls.
 //
-// shape    one message per owner loop and request; answers carry the position of the partition in
+// shape    one message for each owner loop and request; answers carry the place of the partition in
 //          the request
-// owner    moves with the message; callbacks run on the owner's loop, whoever gave them crosses over
+// owner    moves with the message; callbacks run on the owner's loop and cross back by themselves
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@
 
 namespace kq {
 
-// Names what a request has left behind with the partitions (watches), so that it can take it back.
+// Names what a request has left behind with the partitions, so that it can take it back.
 struct RequestKey {
     const void* requester = nullptr;  // compared, never followed
     std::uint64_t number = 0;
@@ -31,23 +31,67 @@ struct AppendItem {
     MutableBytes batch;
 };
 
+// What became of an item. An acks=all batch has two verdicts: written (not yet decided), then safe.
+struct AppendVerdict {
+    std::uint32_t index;
+    AppendOutcome outcome;
+    bool decided = true;
+};
+
 // Batches for partitions of one loop, in request order.
 struct AppendMessage {
     RequestKey key;
     std::int16_t acks = -1;
     std::vector<AppendItem> items;
     std::shared_ptr<const void> frame;  // keeps the bytes of the batches
-    // Called once for each item when the batch is in the log or refused, and for acks=all once more
-    // when it is safe (or when waiting for that ended in an error): `decided` then.
-    Callback<void(std::uint32_t index, AppendOutcome outcome, bool decided)> on_outcome;
-    // Called when no more outcomes come in this turn, so that they can travel together.
-    Callback<void()> on_batch_end;
+    // Called in an outbox of the owner, each time with all verdicts there are.
+    Callback<void(std::vector<AppendVerdict>)> on_verdicts;
 };
 
-struct PartitionSizes {
+struct LocateItem {
+    std::uint32_t index;
+    TopicIdPartition partition;
+    FetchPosition position;
+};
+struct LocateAnswer {
+    std::uint32_t index;
+    Located located;
+};
+// Positions in partitions of one loop, in request order. `max_bytes` binds them together; the
+// first of them that has records gives a whole batch if `at_least_one`.
+struct LocateMessage {
+    std::vector<LocateItem> items;
+    std::uint32_t max_bytes = 0;
+    bool at_least_one = true;
+    // Called at once unless an index must be read from the disk first.
+    Callback<void(std::vector<LocateAnswer>)> on_answers;
+};
+
+// ListOffsets of one partition.
+struct OffsetQuery {
+    std::int64_t timestamp = -1;  // or one of the names below
+    Epoch current_leader_epoch = no_epoch;
+    Visibility visibility = Visibility::high_watermark;
+};
+namespace offset_query {
+inline constexpr std::int64_t latest = -1;
+inline constexpr std::int64_t earliest = -2;
+inline constexpr std::int64_t max_timestamp = -3;
+inline constexpr std::int64_t earliest_local = -4;
+inline constexpr std::int64_t latest_tiered = -5;
+inline constexpr std::int64_t earliest_pending_upload = -6;
+}  // namespace offset_query
+
+struct OffsetAnswer {
+    Errc code = Errc::none;
+    std::int64_t timestamp = -1;
+    Offset offset = no_offset;
+    Epoch leader_epoch = no_epoch;
+};
+
+struct PartitionSize {
     std::uint32_t directory = 0;  // which of the log directories
     TopicPartition name;
-    Uuid topic_id;
     std::uint64_t size_bytes = 0;
     std::int64_t offset_lag = 0;  // of the log end behind the high watermark
 };
@@ -57,6 +101,7 @@ struct PartitionSizes {
 template <>
 struct std::hash<kq::RequestKey> {
     std::size_t operator()(const kq::RequestKey& key) const noexcept {
-        return std::hash<const void*>{}(key.requester) ^ (key.number * 0x9E3779B97F4A7C15ull);
+        return std::hash<const void*>{}(key.requester) ^
+               static_cast<std::size_t>(key.number * 0x9E3779B97F4A7C15ull);
     }
 };

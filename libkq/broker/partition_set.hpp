@@ -4,12 +4,11 @@
 // metadata image says, hands requests to them, and does what their steps ask for: syncs, watches,
 // retention, checkpoints.
 //
-// shape    batches that arrive in a turn are staged and written in its outbox: one write for each
+// shape    batches that arrive in a turn are staged and written in its outbox, one write for each
 //          partition and turn; what that makes possible (answers, waiting fetches) leaves in the
 //          same turn. One sync round at a time for each log directory serves everybody who waits
-// owner    its data loop; other loops use the `post_…` functions, whose callbacks run on the data
-//          loop and cross back by themselves
-// errors   a failed write or sync takes the log directory offline: on_directory_failed
+// owner    its data loop: every function is called there
+// errors   a failed write or sync takes the log directory offline (LogDirectories::fail)
 // source   docs/architecture.md, 5 "Produce", "Fetch", 7.2 to 7.5, 9
 #pragma once
 
@@ -24,12 +23,12 @@
 #include "base/io_pool.hpp"
 #include "base/log.hpp"
 #include "base/loop.hpp"
+#include "broker/log_directories.hpp"
 #include "broker/partition_requests.hpp"
 #include "broker/topic_settings.hpp"
 #include "metadata/metadata_delta.hpp"
 #include "metadata/metadata_state.hpp"
 #include "replication/partition.hpp"
-#include "storage/log_directory.hpp"
 
 namespace kq {
 
@@ -37,38 +36,15 @@ struct PartitionSetOptions {
     BrokerId broker;
     std::size_t index = 0;  // of this loop among the data loops
     std::size_t loops = 1;
-    Millis retention_check_interval{300'000};
-    Millis recovery_checkpoint_interval{60'000};
-    Millis high_watermark_checkpoint_interval{5'000};
-    Millis file_delete_delay{60'000};
-};
-
-// What a partition contributes to the checkpoint files of its directory.
-struct PartitionCheckpoint {
-    TopicPartition name;
-    Offset recovery_point;
-    Offset high_watermark;
-    std::optional<Offset> log_start;  // only where it differs from the first segment's base
-};
-
-// How the set tells its broker what happens to directories. Called on the data loop.
-class DirectoryEvents {
-public:
-    virtual void on_directory_failed(std::uint32_t directory, const Error& why) = 0;
-    // The complete list of this set's partitions in that directory, now and then and at the end.
-    virtual void on_checkpoint(std::uint32_t directory, std::size_t set,
-                               std::vector<PartitionCheckpoint> partitions) = 0;
-
-protected:
-    ~DirectoryEvents() = default;
+    Millis retention_check_interval{300'000};  // log.retention.check.interval.ms
+    Millis checkpoint_interval{5'000};         // replica.high.watermark.checkpoint.interval.ms
+    Millis file_delete_delay{60'000};          // log.segment.delete.delay.ms
 };
 
 class PartitionSet {
 public:
-    // `directories` outlive the set; a set never touches another set's partitions in them.
-    PartitionSet(Loop& loop, IoPool& pool, FileSystem& files,
-                 const std::vector<LogDirectory*>& directories, const TopicSettings& settings,
-                 DirectoryEvents& events, MetricRegistry& metrics, Logger logger,
+    PartitionSet(Loop& loop, IoPool& pool, FileSystem& files, LogDirectories& directories,
+                 const TopicSettingsSource& settings, MetricRegistry& metrics, Logger logger,
                  PartitionSetOptions options);
     ~PartitionSet();
     PartitionSet(const PartitionSet&) = delete;
@@ -82,39 +58,133 @@ public:
     }
 
     // Reconciles with an image. `on_applied` runs when every partition that `delta` gave to this
-    // loop is open or has failed to open, which is later than this call returns: opening blocks,
-    // and is done on the pool.
-    void apply(MetadataImage image, const MetadataDelta& delta, Task on_applied);
+    // loop is open or has failed to open: opening blocks, and is done on the pool.
+    void apply(const MetadataImage& image, const MetadataDelta& delta, Task on_applied);
 
     // Stages the batches; they are written at the end of this turn.
     void append(AppendMessage message);
-    Located locate(const TopicIdPartition& partition, const FetchPosition& position);
+    void locate(LocateMessage message);
     // Calls `callback` (in an outbox of this loop) when the threshold is reached, or with an error
     // when it cannot be. Not called after cancel(key).
     void watch(RequestKey key, const TopicIdPartition& partition, WatchKind kind, Offset threshold,
                WatchCallback callback);
+    // Takes back all watches and undecided batches of a request.
     void cancel(RequestKey key);
     void list_offset(const TopicIdPartition& partition, const OffsetQuery& query,
-                     Callback<void(ListedOffset)> on_done);
-    std::vector<PartitionSizes> sizes() const;
+                     Callback<void(OffsetAnswer)> on_answer);
+    std::vector<PartitionSize> sizes() const;
 
-    // The disk under a directory failed (another set noticed): its partitions go offline.
+    // The disk under a directory failed: its partitions go offline.
     void directory_failed(std::uint32_t directory, const Error& why);
 
-    // Closes every log cleanly on the pool and reports the last checkpoints, then `on_stopped`.
-    // Requests that wait are failed with not_leader_or_follower first.
-    void stop(Task on_stopped);
+    // Fails what waits, closes every log cleanly on the pool, notes the last checkpoints.
+    // `on_stopped(clean)` tells whether all of them could be closed.
+    void stop(Callback<void(bool clean)> on_stopped);
 
-    // For tests and invariants: nothing waits (I34).
+    // For tests and the simulator's invariants.
     std::size_t watch_count() const;
+    std::size_t pending_append_count() const;
     const Partition* find(const TopicIdPartition& partition) const;
 
 private:
     struct Hosted;
-    struct Staged;
-    struct SyncRound;
+    struct PendingAppend;
+    struct PendingLocate;
+    struct SyncChunk;
+    struct Opening;
+
+    // --- reconciling (partition_set_apply.cpp)
+    void host(const TopicIdPartition& id, const MetadataImage& image, Opening* ticket)
+        KQ_ON(loop_);
+    void reconfigure(const MetadataImage& image, const MetadataDelta& delta) KQ_ON(loop_);
+    void start_opening(Hosted& hosted) KQ_ON(loop_);
+    void on_location(const TopicIdPartition& id, Result<LogLocation> location) KQ_ON(loop_);
+    void on_opened(const TopicIdPartition& id, Offset high_watermark,
+                   Result<std::unique_ptr<Log>> log) KQ_ON(loop_);
+    void opening_failed(Hosted& hosted, const Error& why) KQ_ON(loop_);
+    void opening_over(Hosted& hosted) KQ_ON(loop_);
+    void drop(const TopicIdPartition& id) KQ_ON(loop_);
+
+    // --- requests and the outbox (partition_set.cpp)
+    Hosted* lookup(const TopicIdPartition& id) KQ_ON(loop_);
+    void want_outbox() KQ_ON(loop_);
+    void run_outbox() KQ_ON(loop_);
+    void write_staged(Hosted& hosted) KQ_ON(loop_);
+    void settle(PendingAppend& pending, std::uint32_t item, Hosted* hosted,
+                AppendOutcome outcome) KQ_ON(loop_);
+    void on_safe(RequestKey key, std::uint32_t item, const Status& status) KQ_ON(loop_);
+    void perform(Hosted& hosted, Effects& effects) KQ_ON(loop_);
+    void deliver_verdicts() KQ_ON(loop_);
+    void continue_locate(std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
+    void search_timestamp(const TopicIdPartition& id, const OffsetQuery& query,
+                          TimestampSearch search, Callback<void(OffsetAnswer)> on_answer)
+        KQ_ON(loop_);
+
+    // --- the disk (partition_set_disk.cpp)
+    void start_sync_round(std::uint32_t directory) KQ_ON(loop_);
+    void on_synced(std::shared_ptr<SyncChunk> chunk) KQ_ON(loop_);
+    void note_changed(std::uint32_t directory) KQ_ON(loop_);
+    void note_checkpoints() KQ_ON(loop_);
+    void check_retention() KQ_ON(loop_);
+    bool clock_is_steady() KQ_ON(loop_);
+    void fail_directory(std::uint32_t directory, const Error& why) KQ_ON(loop_);
+    void job_started() KQ_ON(loop_) { ++jobs_; }
+    void job_ended() KQ_ON(loop_);
+    void close_all() KQ_ON(loop_);
+
+    struct DirectoryState {
+        bool online = true;
+        bool syncing = false;
+        std::size_t chunks = 0;                   // of the round under way
+        std::vector<TopicIdPartition> sync_wanted;  // for the next round, in order
+        bool changed = false;                     // since the last note
+    };
+    struct KeyedWatch {
+        TopicIdPartition partition;
+        WatchId id;
+    };
+    struct KeyedWatches {
+        std::vector<KeyedWatch> watches;
+        std::size_t live = 0;
+    };
 
     Loop& loop_;
+    IoPool& pool_;
+    FileSystem& files_;
+    LogDirectories& directories_;
+    const TopicSettingsSource& settings_;
+    Logger logger_;
+    const PartitionSetOptions options_;
+
+    std::map<TopicIdPartition, std::unique_ptr<Hosted>> hosted_ KQ_OWNED_BY(loop_);
+    std::unordered_map<TopicIdPartition, Hosted*> by_id_ KQ_OWNED_BY(loop_);
+    std::vector<DirectoryState> directory_states_ KQ_OWNED_BY(loop_);
+
+    // Of this turn.
+    bool outbox_wanted_ KQ_OWNED_BY(loop_) = false;
+    std::vector<Hosted*> staged_ KQ_OWNED_BY(loop_);
+    std::vector<FiredWatch> fired_ KQ_OWNED_BY(loop_);
+    std::vector<RequestKey> with_verdicts_ KQ_OWNED_BY(loop_);
+
+    std::unordered_map<RequestKey, std::unique_ptr<PendingAppend>> appends_ KQ_OWNED_BY(loop_);
+    std::unordered_map<RequestKey, KeyedWatches> watches_ KQ_OWNED_BY(loop_);
+
+    Timer retention_timer_ KQ_OWNED_BY(loop_);
+    Timer checkpoint_timer_ KQ_OWNED_BY(loop_);
+    Timer reopen_timer_ KQ_OWNED_BY(loop_);
+    MonoTime last_mono_ KQ_OWNED_BY(loop_);
+    WallTime last_wall_ KQ_OWNED_BY(loop_);
+    MonoTime no_retention_before_ KQ_OWNED_BY(loop_);
+    std::size_t jobs_ KQ_OWNED_BY(loop_) = 0;  // on the pool or at the keeper of the directories
+    bool stopping_ KQ_OWNED_BY(loop_) = false;
+    bool closed_clean_ KQ_OWNED_BY(loop_) = true;
+    Callback<void(bool)> on_stopped_ KQ_OWNED_BY(loop_);
+
+    Counter& batches_;
+    Counter& bytes_in_;
+    Counter& sync_rounds_;
+    Gauge& partitions_;
+    Gauge& offline_partitions_;
 };
 
 }  // namespace kq

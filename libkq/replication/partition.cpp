@@ -27,12 +27,6 @@ Errc code_of_refusal(Errc code) {
     }
 }
 
-// After these the state of the file is unknown, or was never as it should be. A full disk is not
-// among them: the log has cut back what was half written.
-bool ends_the_directory(Errc code) {
-    return code == Errc::io_error || code == Errc::corrupt_file;
-}
-
 }  // namespace
 
 Partition::Partition(TopicIdPartition id, TopicPartition name, BrokerId self,
@@ -56,6 +50,7 @@ void Partition::step(LogOpened event, Effects& effects) {
     // is not above it.
     high_watermark_ = std::clamp(event.high_watermark, log_->log_start(), log_->log_end());
     if (mutant(Mutant::high_watermark_back)) high_watermark_ = log_->log_start();
+    log_->advance_high_watermark(high_watermark_);
     role_ = Idle{};
     take_role(effects);
 }
@@ -101,14 +96,7 @@ void Partition::become_leader(Effects& effects) {
     if (std::holds_alternative<Leader>(role_)) {
         stop_waiting(Error(Errc::not_leader_or_follower, "a new leader epoch began"), effects);
     }
-    // The epoch is in the epoch file before it is in the log (L2); the log syncs it before the
-    // first append.
-    const Status assigned = log_->assign_epoch_start(assignment_.leader_epoch, log_->log_end());
-    if (!assigned.ok()) {
-        effects.disk_failed = assigned.error();
-        step(TakenOffline{assigned.error()}, effects);
-        return;
-    }
+    log_->assign_epoch_start(assignment_.leader_epoch, log_->log_end());
     Leader leader;
     leader.epoch = assignment_.leader_epoch;
     leader.epoch_start = log_->log_end();
@@ -168,8 +156,9 @@ void Partition::step(const Appended& event, Effects& effects) {
     // Every batch gets a verdict; the good ones are written together.
     const std::size_t first_outcome = effects.outcomes.size();
     effects.outcomes.resize(first_outcome + event.batches.size());
+    std::vector<ValidatedBatch> validated(event.batches.size());
     std::vector<LeaderBatch> good;
-    std::vector<std::size_t> good_index;
+    std::vector<std::size_t> good_index;  // into event.batches
     good.reserve(event.batches.size());
     good_index.reserve(event.batches.size());
     BatchRules rules = settings_.batch_rules;
@@ -179,42 +168,36 @@ void Partition::step(const Appended& event, Effects& effects) {
         AppendOutcome& outcome = effects.outcomes[first_outcome + i];
         if (produced.acks == -1 && leader.isr.size() < min_isr(leader)) {
             outcome = refused(Errc::not_enough_replicas,
-                              "fewer replicas in sync than min.insync.replicas");
+                              "fewer replicas are in sync than min.insync.replicas");
             continue;
         }
-        auto valid = validate_batch(produced.bytes, rules);
-        if (!valid.ok()) {
-            outcome = refused(valid.code(), valid.error().message);
-            continue;
-        }
-        if (!valid.value().record_errors.empty()) {
-            outcome = refused(valid.value().refusal.code, valid.value().refusal.message);
-            outcome.record_errors = std::move(valid.value().record_errors);
-            continue;
-        }
-        good.push_back({produced.bytes, std::move(valid).value()});
-        good_index.push_back(first_outcome + i);
+        if (!check_batch(produced.bytes, rules, validated[i], outcome)) continue;
+        good.push_back({produced.bytes, &validated[i]});
+        good_index.push_back(i);
     }
-    if (!good.empty()) write_batches(leader, event, good, good_index, effects);
+    if (!good.empty()) {
+        write_batches(leader, event, good, good_index, first_outcome, effects);
+    }
 }
 
 // One write for all batches of the turn. A batch may still be refused by the producer check, which
-// sees them in order: each one after those before it.
+// sees them in order, each one after those before it.
 void Partition::write_batches(Leader& leader, const Appended& event,
                               const std::vector<LeaderBatch>& good,
-                              const std::vector<std::size_t>& good_index, Effects& effects) {
+                              const std::vector<std::size_t>& good_index,
+                              std::size_t first_outcome, Effects& effects) {
     const Offset end_before = log_->log_end();
-    auto results = log_->append_as_leader(good, leader.epoch, event.now);
+    const auto results = log_->append_as_leader(good, leader.epoch);
     KQ_CHECK(results.size() == good.size());
 
-    std::optional<Error> disk_error;
     const bool on_disk = must_be_on_disk(leader);
+    std::optional<Error> failure;
     for (std::size_t i = 0; i < results.size(); ++i) {
-        AppendOutcome& outcome = effects.outcomes[good_index[i]];
+        AppendOutcome& outcome = effects.outcomes[first_outcome + good_index[i]];
         if (!results[i].ok()) {
             const Error& error = results[i].error();
             outcome = refused(code_of_refusal(error.code), error.message);
-            if (ends_the_directory(error.code)) disk_error = error;
+            failure = error;
             continue;
         }
         const AppendResult& appended = results[i].value();
@@ -222,19 +205,18 @@ void Partition::write_batches(Leader& leader, const Appended& event,
         outcome.last = appended.last;
         outcome.log_append_time = appended.log_append_time;
         outcome.log_start = log_->log_start();
-        if (event.batches[i_of(good_index, i, effects, event)].acks != -1) continue;
-        // A duplicate waits like the first copy did: it may be on its way to the disk still.
+        if (event.batches[good_index[i]].acks != -1) continue;
+        // A duplicate waits as the first copy did: that may still be on its way to the disk.
         outcome.safe_at = appended.last + 1;
         if (on_disk) flush_through_ = std::max(flush_through_, appended.last + 1);
     }
-    if (disk_error.has_value()) {
-        effects.disk_failed = disk_error;
-        step(TakenOffline{*disk_error}, effects);
+    if (log_->failed()) {
+        effects.disk_failed = failure.value_or(Error(Errc::kafka_storage_error));
+        step(TakenOffline{*effects.disk_failed}, effects);
         return;
     }
-    if (log_->log_end() == end_before && log_->durable_end() >= flush_through_) return;
-    effects.appended = effects.appended || log_->log_end() > end_before;
-    effects.sync_wanted = effects.sync_wanted || log_->durable_end() < flush_through_;
+    if (log_->log_end() > end_before) effects.appended = true;
+    if (log_->durable_end() < flush_through_) effects.sync_wanted = true;
     advance_high_watermark(leader, effects);
     fire_progress(effects);
 }
@@ -252,12 +234,13 @@ void Partition::step(const FollowerFetched& event, Effects& effects) {
 }
 
 void Partition::step(const Synced& event, Effects& effects) {
+    if (log_ == nullptr) return;
+    log_->finish_sync(*event.job, event.status);
     if (std::holds_alternative<Offline>(role_)) return;
-    log_->finish_sync(event.end, event.status);
-    if (!event.status.ok()) {
-        // A failed sync is not tried again: the kernel has forgotten what it could not write (I31).
-        effects.disk_failed = event.status.error();
-        step(TakenOffline{event.status.error()}, effects);
+    if (log_->failed()) {
+        effects.disk_failed =
+            event.status.ok() ? Error(Errc::kafka_storage_error) : event.status.error();
+        step(TakenOffline{*effects.disk_failed}, effects);
         return;
     }
     if (auto* leader = std::get_if<Leader>(&role_)) {
@@ -298,13 +281,12 @@ void Partition::advance_high_watermark(const Leader& leader, Effects& effects) {
     if (lowest <= high_watermark_) return;
     KQ_CHECK(lowest <= log_->log_end());
     high_watermark_ = lowest;
+    log_->advance_high_watermark(lowest);
     effects.high_watermark_moved = true;
 }
 
 Offset Partition::last_stable() const {
-    if (log_ == nullptr) return high_watermark_;
-    const auto open = log_->first_unstable_offset();
-    return open.has_value() ? std::min(*open, high_watermark_) : high_watermark_;
+    return log_ == nullptr ? high_watermark_ : log_->last_stable_offset(high_watermark_);
 }
 
 Offset Partition::visible_end(Visibility visibility) const {
@@ -370,7 +352,7 @@ Result<WatchId> Partition::watch(WatchKind kind, Offset threshold, WatchCallback
     return watches_.add(kind, threshold, std::move(callback));
 }
 
-Located Partition::locate(const FetchPosition& position) const {
+Located Partition::locate(const FetchPosition& position) {
     Located located;
     located.leader = assignment_.leader;
     located.leader_epoch = assignment_.leader_epoch;
@@ -404,10 +386,15 @@ Located Partition::locate(const FetchPosition& position) const {
         located.code = code_of_refusal(read.code());
         return located;
     }
-    located.records = std::move(read.value().records);
-    if (position.visibility == Visibility::last_stable && !located.records.empty()) {
-        located.aborted = log_->aborted_transactions(position.offset, read.value().next_offset);
+    if (position.visibility == Visibility::last_stable && read.value().slice.length > 0) {
+        auto aborted = log_->aborted_transactions(position.offset, read.value().bound);
+        if (!aborted.ok()) {
+            located.code = code_of_refusal(aborted.code());
+            return located;
+        }
+        located.aborted = std::move(aborted.value().aborted);
     }
+    located.records = std::move(read.value().slice);
     return located;
 }
 

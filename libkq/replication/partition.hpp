@@ -68,7 +68,7 @@ public:
     void step(PartitionEvent event, Effects& effects);
 
     // What a fetch gets at its position: a slice, an error, or nothing.
-    Located locate(const FetchPosition& position) const;
+    Located locate(const FetchPosition& position);
 
     // Checks and registers in one go: nothing is returned when the threshold is reached already, or
     // when it cannot be reached because the partition is offline.
@@ -102,8 +102,11 @@ private:
     void take_role(Effects& effects);
     void become_leader(Effects& effects);
     void advance_high_watermark(const Leader& leader, Effects& effects);
+    bool check_batch(ByteView bytes, const BatchRules& rules, ValidatedBatch& validated,
+                     AppendOutcome& outcome) const;
     void write_batches(Leader& leader, const Appended& event, const std::vector<LeaderBatch>& good,
-                       const std::vector<std::size_t>& good_index, Effects& effects);
+                       const std::vector<std::size_t>& good_index, std::size_t first_outcome,
+                       Effects& effects);
     Offset own_position() const;
     bool must_be_on_disk(const Leader& leader) const;
     std::size_t min_isr(const Leader& leader) const;

@@ -9,11 +9,12 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "base/chain.hpp"
+#include "base/file_system.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "protocol/batch_validator.hpp"
@@ -33,7 +34,6 @@ struct PartitionSettings {
     std::int32_t min_insync_replicas = 1;
     Durability durability = Durability::automatic;
     BatchRules batch_rules;  // without `now`, which every append sets
-    std::uint64_t segment_bytes = 1u << 30;
 };
 
 // What the metadata image says of a partition.
@@ -70,9 +70,9 @@ struct FollowerFetched {
     Epoch leader_epoch;  // as the follower knows it; no_epoch when it does not say
     Offset offset;
 };
-// A sync of the log's files has ended; on success everything below `end` is on disk.
+// A sync of the log's files has ended; on success everything below job.end() is on disk.
 struct Synced {
-    Offset end;
+    const SyncJob* job;
     Status status;
 };
 // The disk failed, or the replica moved away or was deleted: `why` is what waiters are told.
@@ -122,7 +122,8 @@ struct FetchPosition {
     bool at_least_one = false;  // the first batch is given whole, however large
 };
 
-// The answer to a FetchPosition. With an error, only it and the leader mean something.
+// The answer to a FetchPosition. With an error, only it and the leader mean something; would_block
+// asks for a Log::warm_up() from the position on.
 struct Located {
     Errc code = Errc::none;
     BrokerId leader = no_broker;  // as far as this replica knows
@@ -132,7 +133,7 @@ struct Located {
     Offset log_start = no_offset;
     Offset visible_end = no_offset;         // where reading stops; more comes when it moves
     std::optional<EpochEnd> diverging;      // the reader must truncate to this; no records then
-    Chain records;                          // a slice of a segment file, whole first batch
+    FileSlice records;                      // whole batches; of length 0 where nothing is new
     std::vector<AbortedTransaction> aborted;  // read_committed only, by first offset
 };
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// LogDirectories: the log directories of a broker as its data loops use them together: which names
+// are taken, where new partitions go, what the checkpoint files say, which directory has failed.
+//
+// shape    a directory name is held by one topic id at a time: who wants it waits until the one
+//          before has been renamed away. Work on a directory that blocks runs on the pool, one job
+//          at a time for each directory
+// owner    `loop`; the functions marked "any loop" post to it and answer on the loop that asked
+// errors   of LogDirectory; kafka_storage_error for a directory that is offline
+// source   docs/architecture.md, 7.1 "Directory", 9 "Metadata"
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/io_pool.hpp"
+#include "base/log.hpp"
+#include "base/loop.hpp"
+#include "base/random.hpp"
+#include "metadata/metadata_state.hpp"
+#include "storage/log_directory.hpp"
+
+namespace kq {
+
+// Where a partition's log is, or is to be.
+struct LogLocation {
+    std::uint32_t directory = 0;
+    std::string path;
+    bool exists = false;  // there is a log of this topic id
+    OpenHints hints;
+    Offset high_watermark{0};  // as checkpointed
+};
+
+// What a partition contributes to the checkpoint files of its directory.
+struct PartitionCheckpoint {
+    TopicPartition name;
+    Offset recovery_point;
+    Offset high_watermark;
+    std::optional<Offset> log_start;  // only where it is not the base of the first segment
+};
+
+class LogDirectories {
+public:
+    // Reads what lies in the directories: blocks, so it is made before the loops run (or on a pool).
+    // The directories outlive the object; `loop` is where it lives afterwards.
+    static Result<std::unique_ptr<LogDirectories>> open(Loop& loop, IoPool& pool, Random& random,
+                                                        std::vector<LogDirectory*> directories,
+                                                        Logger logger);
+    ~LogDirectories();
+    LogDirectories(const LogDirectories&) = delete;
+    LogDirectories& operator=(const LogDirectories&) = delete;
+
+    // --- any loop, immutable
+    std::size_t size() const { return directories_.size(); }
+    const std::string& path(std::uint32_t directory) const;
+    const LogDirectory& at(std::uint32_t directory) const { return *directories_[directory]; }
+
+    // --- any loop
+    // Takes the name of a partition's directory for `id`. Waits while another topic of the same
+    // name still has it. `wanted` is the directory that the metadata names; zero: any.
+    void acquire(Loop& asking, const TopicPartition& name, const Uuid& id, const Uuid& wanted,
+                 Callback<void(Result<LogLocation>)> on_location);
+    // The log is closed and the partition gone: renames its directory, frees the name, and unlinks
+    // the files after `delay`.
+    void remove(std::uint32_t directory, const TopicPartition& name, const Uuid& id, Millis delay);
+    // The complete list of what set `set` has in the directory; replaces its last one.
+    void note(std::uint32_t directory, std::size_t set,
+              std::vector<PartitionCheckpoint> partitions);
+    // A write or sync failed there. Everybody who subscribed hears of it once.
+    void fail(std::uint32_t directory, const Error& why);
+
+    // --- on the loop
+    using FailureCallback = Callback<void(std::uint32_t directory, const Error& why)>;
+    void subscribe(FailureCallback on_failure);
+    // Puts aside the directories of partitions that the image does not give to this broker, and
+    // deletes what was renamed for deletion by an earlier run. Once, with the first image.
+    void sweep(const MetadataState& image, BrokerId self);
+    // Writes the last checkpoints; with `clean` the clean markers of the directories that are
+    // online. Nothing else may be under way.
+    void stop(bool clean, BrokerEpoch epoch, Task on_stopped);
+    bool is_online(std::uint32_t directory) const;
+
+private:
+    struct Holder {
+        std::uint32_t directory = 0;
+        std::optional<Uuid> id;  // nothing: partition.metadata was missing; the name decides
+        bool on_disk = false;    // before this start
+        bool leaving = false;    // being renamed
+    };
+    struct Asked {
+        Loop* loop;
+        Uuid id;
+        Uuid wanted;
+        Callback<void(Result<LogLocation>)> on_location;
+    };
+    struct Directory {
+        LogDirectory* files = nullptr;
+        Uuid id;
+        bool online = true;
+        std::size_t partitions = 0;
+        // What the checkpoint files said at the start, and what they say now.
+        OffsetsByPartition first_high_watermarks, recovery_points, high_watermarks, log_starts;
+        std::map<std::size_t, std::vector<PartitionCheckpoint>> noted;  // by set
+        std::deque<Task> jobs;  // each starts a pool job and ends with job_done()
+        bool busy = false;
+        bool write_wanted = false;
+    };
+
+    LogDirectories(Loop& loop, IoPool& pool, Random& random, Logger logger);
+
+    void grant(const TopicPartition& name, Asked asked) KQ_ON(loop_);
+    void serve_waiting(const TopicPartition& name) KQ_ON(loop_);
+    void rename_away(const TopicPartition& name, bool stray, Millis delay) KQ_ON(loop_);
+    void unlink_later(std::uint32_t directory, std::string path, Millis delay) KQ_ON(loop_);
+    std::optional<std::uint32_t> choose(const Uuid& wanted) const KQ_ON(loop_);
+    void write_checkpoints(std::uint32_t directory) KQ_ON(loop_);
+    void run_job(std::uint32_t directory, Function<Status()> job,
+                 Callback<void(Status)> on_done) KQ_ON(loop_);
+    void start_next_job(std::uint32_t directory) KQ_ON(loop_);
+
+    Loop& loop_;
+    IoPool& pool_;
+    Random& random_;
+    Logger logger_;
+    std::vector<LogDirectory*> directories_;  // immutable once open
+    std::vector<Directory> state_ KQ_OWNED_BY(loop_);
+    std::map<TopicPartition, Holder> holders_ KQ_OWNED_BY(loop_);
+    std::map<TopicPartition, std::deque<Asked>> waiting_ KQ_OWNED_BY(loop_);
+    std::vector<FailureCallback> subscribers_ KQ_OWNED_BY(loop_);
+    Task on_idle_ KQ_OWNED_BY(loop_);
+};
+
+}  // namespace kq
