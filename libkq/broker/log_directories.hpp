@@ -87,10 +87,11 @@ public:
     bool is_online(std::uint32_t directory) const;
 
 private:
+    enum class Renaming { deletion, stray };
     struct Holder {
         std::uint32_t directory = 0;
         std::optional<Uuid> id;  // nothing: partition.metadata was missing; the name decides
-        bool on_disk = false;    // before this start
+        bool on_disk = false;    // found at the start, and nobody has asked for it yet
         bool leaving = false;    // being renamed
     };
     struct Asked {
@@ -104,25 +105,33 @@ private:
         Uuid id;
         bool online = true;
         std::size_t partitions = 0;
-        // What the checkpoint files said at the start, and what they say now.
-        OffsetsByPartition first_high_watermarks, recovery_points, high_watermarks, log_starts;
+        OffsetsByPartition first_high_watermarks;  // as the checkpoint file had them at the start
+        std::map<TopicPartition, OpenHints> hints;  // of what lay there
+        // What the files say now, where that is known.
+        std::optional<OffsetsByPartition> recovery_points, high_watermarks, log_starts;
         std::map<std::size_t, std::vector<PartitionCheckpoint>> noted;  // by set
-        std::deque<Task> jobs;  // each starts a pool job and ends with job_done()
+        bool write_queued = false;
+        std::deque<Task> jobs;  // each starts a pool job, whose end calls job_over()
         bool busy = false;
-        bool write_wanted = false;
     };
 
     LogDirectories(Loop& loop, IoPool& pool, Random& random, Logger logger);
+    Status read(std::vector<LogDirectory*> directories) KQ_NOT_ANALYSED;
 
     void grant(const TopicPartition& name, Asked asked) KQ_ON(loop_);
     void serve_waiting(const TopicPartition& name) KQ_ON(loop_);
-    void rename_away(const TopicPartition& name, bool stray, Millis delay) KQ_ON(loop_);
+    void rename_away(const TopicPartition& name, Renaming why, Millis delay) KQ_ON(loop_);
     void unlink_later(std::uint32_t directory, std::string path, Millis delay) KQ_ON(loop_);
     std::optional<std::uint32_t> choose(const Uuid& wanted) const KQ_ON(loop_);
     void write_checkpoints(std::uint32_t directory) KQ_ON(loop_);
-    void run_job(std::uint32_t directory, Function<Status()> job,
-                 Callback<void(Status)> on_done) KQ_ON(loop_);
+    void on_checkpoints_written(std::uint32_t directory, const Status& written) KQ_ON(loop_);
+    void fail_here(std::uint32_t directory, const Error& why) KQ_ON(loop_);
+    void queue_job(std::uint32_t directory, Task start) KQ_ON(loop_);
+    template <class Answer>
+    void run_job(std::uint32_t directory, Function<Answer()> job, Callback<void(Answer)> on_done)
+        KQ_ON(loop_);
     void start_next_job(std::uint32_t directory) KQ_ON(loop_);
+    void job_over(std::uint32_t directory) KQ_ON(loop_);
 
     Loop& loop_;
     IoPool& pool_;
@@ -133,6 +142,7 @@ private:
     std::map<TopicPartition, Holder> holders_ KQ_OWNED_BY(loop_);
     std::map<TopicPartition, std::deque<Asked>> waiting_ KQ_OWNED_BY(loop_);
     std::vector<FailureCallback> subscribers_ KQ_OWNED_BY(loop_);
+    bool stopping_ KQ_OWNED_BY(loop_) = false;
     Task on_idle_ KQ_OWNED_BY(loop_);
 };
 

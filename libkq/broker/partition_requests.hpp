@@ -42,6 +42,7 @@ struct AppendVerdict {
 struct AppendMessage {
     RequestKey key;
     std::int16_t acks = -1;
+    std::int16_t produce_version = 13;
     std::vector<AppendItem> items;
     std::shared_ptr<const void> frame;  // keeps the bytes of the batches
     // Called in an outbox of the owner, each time with all verdicts there are.
@@ -52,6 +53,7 @@ struct LocateItem {
     std::uint32_t index;
     TopicIdPartition partition;
     FetchPosition position;
+    BrokerId follower = no_broker;  // who asks, where that is a replica of the partition
 };
 struct LocateAnswer {
     std::uint32_t index;

@@ -94,9 +94,10 @@ private:
     struct Opening;
 
     // --- reconciling (partition_set_apply.cpp)
-    void host(const TopicIdPartition& id, const MetadataImage& image, Opening* ticket)
+    void host(const TopicIdPartition& id, const std::string& topic,
+              const PartitionRegistration& registration, const std::shared_ptr<Opening>& ticket)
         KQ_ON(loop_);
-    void reconfigure(const MetadataImage& image, const MetadataDelta& delta) KQ_ON(loop_);
+    void reconfigure(const MetadataDelta& delta) KQ_ON(loop_);
     void start_opening(Hosted& hosted) KQ_ON(loop_);
     void on_location(const TopicIdPartition& id, Result<LogLocation> location) KQ_ON(loop_);
     void on_opened(const TopicIdPartition& id, Offset high_watermark,
@@ -104,6 +105,7 @@ private:
     void opening_failed(Hosted& hosted, const Error& why) KQ_ON(loop_);
     void opening_over(Hosted& hosted) KQ_ON(loop_);
     void drop(const TopicIdPartition& id) KQ_ON(loop_);
+    void finish_drop(Hosted& hosted) KQ_ON(loop_);
 
     // --- requests and the outbox (partition_set.cpp)
     Hosted* lookup(const TopicIdPartition& id) KQ_ON(loop_);
@@ -116,11 +118,16 @@ private:
     void perform(Hosted& hosted, Effects& effects) KQ_ON(loop_);
     void deliver_verdicts() KQ_ON(loop_);
     void continue_locate(std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
+    void warm_up(Hosted& hosted, Offset from, std::unique_ptr<PendingLocate> pending)
+        KQ_ON(loop_);
     void search_timestamp(const TopicIdPartition& id, const OffsetQuery& query,
                           TimestampSearch search, Callback<void(OffsetAnswer)> on_answer)
         KQ_ON(loop_);
 
     // --- the disk (partition_set_disk.cpp)
+    void want_sync(Hosted& hosted) KQ_ON(loop_);
+    void schedule_flush(Hosted& hosted) KQ_ON(loop_);
+    void reserve_space(Hosted& hosted) KQ_ON(loop_);
     void start_sync_round(std::uint32_t directory) KQ_ON(loop_);
     void on_synced(std::shared_ptr<SyncChunk> chunk) KQ_ON(loop_);
     void note_changed(std::uint32_t directory) KQ_ON(loop_);
@@ -159,6 +166,9 @@ private:
     std::map<TopicIdPartition, std::unique_ptr<Hosted>> hosted_ KQ_OWNED_BY(loop_);
     std::unordered_map<TopicIdPartition, Hosted*> by_id_ KQ_OWNED_BY(loop_);
     std::vector<DirectoryState> directory_states_ KQ_OWNED_BY(loop_);
+    MetadataImage image_ KQ_OWNED_BY(loop_);
+
+    BatchValidator validator_ KQ_OWNED_BY(loop_);
 
     // Of this turn.
     bool outbox_wanted_ KQ_OWNED_BY(loop_) = false;

@@ -16,13 +16,10 @@
 #include "base/ids.hpp"
 #include "base/loop.hpp"
 #include "base/result.hpp"
+#include "metadata/metadata_node.hpp"
 
 namespace kq {
 
-struct ProducerIdBlock {
-    std::int64_t first = 0;
-    std::int32_t count = 0;
-};
 // Asks the controller for a block; the callback comes on the loop that asked.
 using AllocateProducerIds = Function<void(Callback<void(Result<ProducerIdBlock>)>)>;
 

@@ -157,12 +157,11 @@ void Partition::step(const Appended& event, Effects& effects) {
     const std::size_t first_outcome = effects.outcomes.size();
     effects.outcomes.resize(first_outcome + event.batches.size());
     std::vector<ValidatedBatch> validated(event.batches.size());
+    std::vector<Bytes> rewritten;  // of batches that change their codec
     std::vector<LeaderBatch> good;
     std::vector<std::size_t> good_index;  // into event.batches
     good.reserve(event.batches.size());
     good_index.reserve(event.batches.size());
-    BatchRules rules = settings_.batch_rules;
-    rules.now = event.now;
     for (std::size_t i = 0; i < event.batches.size(); ++i) {
         const ProducedBatch& produced = event.batches[i];
         AppendOutcome& outcome = effects.outcomes[first_outcome + i];
@@ -171,13 +170,44 @@ void Partition::step(const Appended& event, Effects& effects) {
                               "fewer replicas are in sync than min.insync.replicas");
             continue;
         }
-        if (!check_batch(produced.bytes, rules, validated[i], outcome)) continue;
-        good.push_back({produced.bytes, &validated[i]});
+        auto bytes = accept_batch(produced, event, validated[i], rewritten, outcome);
+        if (!bytes.ok()) {
+            outcome.code = bytes.code();
+            outcome.message = std::move(bytes).error().message;
+            continue;
+        }
+        good.push_back({bytes.value(), &validated[i]});
         good_index.push_back(i);
     }
     if (!good.empty()) {
         write_batches(leader, event, good, good_index, first_outcome, effects);
     }
+}
+
+// Validates a batch and makes it what the log shall hold; the result is `produced.bytes`, changed
+// in place, unless the topic asks for another codec.
+Result<MutableBytes> Partition::accept_batch(const ProducedBatch& produced, const Appended& event,
+                                             ValidatedBatch& validated,
+                                             std::vector<Bytes>& rewritten,
+                                             AppendOutcome& outcome) const {
+    BatchRules rules = settings_.batch_rules;
+    rules.produce_version = produced.produce_version;
+    KQ_LET(validated, event.validator->validate(produced.bytes, rules, event.now,
+                                                outcome.record_errors));
+    if (produced.bytes.size() > settings_.segment_bytes) {
+        return Error(Errc::record_list_too_large, "the batch is larger than segment.bytes");
+    }
+    if (validated.header.is_transactional()) {
+        // No transaction can be open: this broker coordinates none.
+        return Error(produced.produce_version >= 11 ? Errc::transaction_abortable
+                                                    : Errc::invalid_txn_state,
+                     "no transaction of this producer is open");
+    }
+    if (!validated.restamp && !validated.recompress) return produced.bytes;
+    KQ_LET(MutableBytes bytes, event.validator->rewrite(produced.bytes, validated, rules));
+    if (!validated.recompress) return bytes;
+    rewritten.push_back(to_bytes(bytes));  // the validator's buffer serves the next batch too
+    return MutableBytes(rewritten.back());
 }
 
 // One write for all batches of the turn. A batch may still be refused by the producer check, which
@@ -216,7 +246,10 @@ void Partition::write_batches(Leader& leader, const Appended& event,
         return;
     }
     if (log_->log_end() > end_before) effects.appended = true;
-    if (log_->durable_end() < flush_through_) effects.sync_wanted = true;
+    if (log_->durable_end() < flush_through_ || log_->wants_sync() ||
+        log_->log_end() - log_->durable_end() >= settings_.flush_messages) {
+        effects.sync_wanted = true;
+    }
     advance_high_watermark(leader, effects);
     fire_progress(effects);
 }
@@ -248,6 +281,10 @@ void Partition::step(const Synced& event, Effects& effects) {
         advance_high_watermark(*leader, effects);
     }
     fire_progress(effects);
+}
+
+void Partition::step(LogStartMoved, Effects& effects) {
+    if (!std::holds_alternative<Offline>(role_)) fire_progress(effects);
 }
 
 void Partition::step(const TakenOffline& event, Effects& effects) {
@@ -327,28 +364,23 @@ Errc Partition::check_leader(Epoch asked) const {
     return Errc::none;
 }
 
+bool Partition::has_reached(WatchKind kind, Offset threshold) const {
+    if (log_ == nullptr) return false;
+    switch (kind) {
+        case WatchKind::high_watermark: return high_watermark_ >= threshold;
+        case WatchKind::log_end: return log_->log_end() >= threshold;
+        case WatchKind::last_stable: return last_stable() >= threshold;
+        case WatchKind::log_start: return log_->log_start() >= threshold;
+        case WatchKind::durable: return log_->durable_end() >= threshold;
+        case WatchKind::any_change: return false;
+        case WatchKind::applied_metadata: break;
+    }
+    KQ_UNREACHABLE("a partition applies no metadata");
+}
+
 Result<WatchId> Partition::watch(WatchKind kind, Offset threshold, WatchCallback callback) {
     if (const auto* offline = std::get_if<Offline>(&role_)) return offline->why;
-    const auto reached = [&](Offset value) { return value >= threshold; };
-    switch (kind) {
-        case WatchKind::high_watermark:
-            if (reached(high_watermark_)) return WatchId::none;
-            break;
-        case WatchKind::log_end:
-            if (reached(log_->log_end())) return WatchId::none;
-            break;
-        case WatchKind::last_stable:
-            if (reached(last_stable())) return WatchId::none;
-            break;
-        case WatchKind::log_start:
-            if (reached(log_->log_start())) return WatchId::none;
-            break;
-        case WatchKind::durable:
-            if (reached(log_->durable_end())) return WatchId::none;
-            break;
-        case WatchKind::any_change: break;
-        case WatchKind::applied_metadata: KQ_UNREACHABLE("a partition applies no metadata");
-    }
+    if (has_reached(kind, threshold)) return WatchId::none;
     return watches_.add(kind, threshold, std::move(callback));
 }
 

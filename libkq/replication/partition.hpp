@@ -49,7 +49,7 @@ using Role = std::variant<Offline, Idle, Follower, Leader>;
 
 using PartitionEvent =
     std::variant<LogOpened, Assignment, PartitionSettings, Appended, FollowerFetched, Synced,
-                 TakenOffline>;
+                 LogStartMoved, TakenOffline>;
 
 class Partition {
 public:
@@ -64,14 +64,16 @@ public:
     void step(const Appended& event, Effects& effects);
     void step(const FollowerFetched& event, Effects& effects);
     void step(const Synced& event, Effects& effects);
+    void step(LogStartMoved event, Effects& effects);
     void step(const TakenOffline& event, Effects& effects);
     void step(PartitionEvent event, Effects& effects);
 
     // What a fetch gets at its position: a slice, an error, or nothing.
     Located locate(const FetchPosition& position);
 
-    // Checks and registers in one go: nothing is returned when the threshold is reached already, or
-    // when it cannot be reached because the partition is offline.
+    bool has_reached(WatchKind kind, Offset threshold) const;
+    // Checks and registers in one go: WatchId::none when the threshold is reached already, the
+    // error when it cannot be reached because the partition is offline.
     Result<WatchId> watch(WatchKind kind, Offset threshold, WatchCallback callback);
     bool cancel(WatchId id) { return watches_.cancel(id); }
 
@@ -102,8 +104,9 @@ private:
     void take_role(Effects& effects);
     void become_leader(Effects& effects);
     void advance_high_watermark(const Leader& leader, Effects& effects);
-    bool check_batch(ByteView bytes, const BatchRules& rules, ValidatedBatch& validated,
-                     AppendOutcome& outcome) const;
+    Result<MutableBytes> accept_batch(const ProducedBatch& produced, const Appended& event,
+                                      ValidatedBatch& validated, std::vector<Bytes>& rewritten,
+                                      AppendOutcome& outcome) const;
     void write_batches(Leader& leader, const Appended& event, const std::vector<LeaderBatch>& good,
                        const std::vector<std::size_t>& good_index, std::size_t first_outcome,
                        Effects& effects);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,11 @@ enum class Durability : std::uint8_t { replicated, flushed, automatic };
 struct PartitionSettings {
     std::int32_t min_insync_replicas = 1;
     Durability durability = Durability::automatic;
-    BatchRules batch_rules;  // without `now`, which every append sets
+    BatchRules batch_rules;  // without the produce version, which comes with each batch
+    std::uint64_t segment_bytes = std::uint64_t{1} << 30;
+    // A sync is due when so many records, or records for so long, are not on disk yet.
+    std::int64_t flush_messages = std::numeric_limits<std::int64_t>::max();
+    std::optional<Millis> flush_after;
 };
 
 // What the metadata image says of a partition.
@@ -58,11 +63,13 @@ struct LogOpened {
 struct ProducedBatch {
     MutableBytes bytes;
     std::int16_t acks = -1;
+    std::int16_t produce_version = 13;
 };
 // All batches that came for this partition in one turn, in order.
 struct Appended {
     std::span<const ProducedBatch> batches;
     WallTime now;
+    BatchValidator* validator;  // of the loop: holds its buffers
 };
 // A follower asked for records from `offset` on, so it holds everything before.
 struct FollowerFetched {
@@ -75,6 +82,8 @@ struct Synced {
     const SyncJob* job;
     Status status;
 };
+// Retention took records from the front of the log.
+struct LogStartMoved {};
 // The disk failed, or the replica moved away or was deleted: `why` is what waiters are told.
 struct TakenOffline {
     Error why;

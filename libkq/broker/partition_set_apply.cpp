@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reconciling: which partitions this loop has, under which role and settings, as an image says.
+#include <algorithm>
+#include <utility>
+
+#include "broker/partition_set.hpp"
+#include "broker/partition_set_state.hpp"
+#include "broker/pool_job.hpp"
+
+namespace kq {
+
+namespace {
+
+// A log that could not be opened for lack of room is tried again so often.
+constexpr Millis reopen_interval{5'000};
+
+Assignment assignment_of(const PartitionRegistration& partition) {
+    Assignment assignment;
+    assignment.leader = partition.leader;
+    assignment.leader_epoch = partition.leader_epoch;
+    assignment.partition_epoch = partition.partition_epoch;
+    assignment.replicas = partition.replicas;
+    assignment.isr = partition.isr;
+    return assignment;
+}
+
+}  // namespace
+
+void PartitionSet::apply(const MetadataImage& image, const MetadataDelta& delta, Task on_applied) {
+    loop_.assert_here();
+    auto ticket = std::make_shared<Opening>(std::move(on_applied));
+    if (stopping_) return;
+    image_ = image;
+    for (const auto& [topic_id, deletion] : delta.deleted_topics) {
+        for (std::int32_t i = 0; i < deletion.partition_count; ++i) {
+            drop({topic_id, PartitionIndex{i}});
+        }
+    }
+    for (const auto& [topic_id, change] : delta.changed_topics) {
+        for (const PartitionIndex index : change.partitions) {
+            const TopicIdPartition id{topic_id, index};
+            if (owner_of(id, options_.loops) != options_.index) continue;
+            const PartitionRegistration* partition = image->partition(id);
+            if (partition == nullptr || !partition->is_replica(options_.broker)) {
+                drop(id);
+                continue;
+            }
+            host(id, change.name, *partition, ticket);
+        }
+    }
+    reconfigure(delta);
+    // A broker without partitions is quiet.
+    if (!hosted_.empty() && !retention_timer_.is_set()) {
+        retention_timer_.set_after(options_.retention_check_interval, [this] {
+            loop_.assert_here();
+            check_retention();
+        });
+    }
+}
+
+void PartitionSet::host(const TopicIdPartition& id, const std::string& topic,
+                        const PartitionRegistration& registration,
+                        const std::shared_ptr<Opening>& ticket) {
+    Hosted* hosted = lookup(id);
+    if (hosted == nullptr) {
+        auto made = std::make_unique<Hosted>(loop_, id, TopicPartition{topic, id.partition},
+                                             options_.broker, settings_.settings_of(*image_, topic));
+        hosted = made.get();
+        hosted_.emplace(id, std::move(made));
+        by_id_.emplace(id, hosted);
+        partitions_.set(static_cast<std::int64_t>(hosted_.size()));
+        if (const Uuid* wanted = registration.directory_of(options_.broker)) {
+            hosted->wanted_directory = *wanted;
+        }
+        hosted->tickets.push_back(ticket);
+        start_opening(*hosted);
+    }
+    Effects effects;
+    hosted->partition.step(assignment_of(registration), effects);
+    perform(*hosted, effects);
+}
+
+void PartitionSet::reconfigure(const MetadataDelta& delta) {
+    if (delta.changed_configs.empty()) return;
+    const bool all = delta.broker_config_changed(options_.broker);
+    for (const auto& [id, hosted] : hosted_) {
+        const std::string& topic = hosted->partition.name().topic;
+        if (!all && !delta.changed_configs.contains({ConfigResourceType::topic, topic})) continue;
+        const TopicSettings settings = settings_.settings_of(*image_, topic);
+        hosted->log_options = settings.log;
+        hosted->delete_delay = settings.delete_delay;
+        if (Log* log = hosted->partition.log()) log->set_options(settings.log);
+        Effects effects;
+        hosted->partition.step(settings.partition, effects);
+        perform(*hosted, effects);
+    }
+}
+
+// --- Opening
+
+void PartitionSet::start_opening(Hosted& hosted) {
+    hosted.opening = true;
+    job_started();
+    directories_.acquire(loop_, hosted.partition.name(), hosted.partition.id().topic_id,
+                         hosted.wanted_directory,
+                         [this, id = hosted.partition.id()](Result<LogLocation> location) {
+                             loop_.assert_here();
+                             on_location(id, std::move(location));
+                             job_ended();
+                         });
+}
+
+void PartitionSet::on_location(const TopicIdPartition& id, Result<LogLocation> location) {
+    Hosted* hosted = lookup(id);
+    KQ_CHECK(hosted != nullptr);  // one that is dropped stays until its opening is over
+    if (!location.ok()) {
+        opening_failed(*hosted, location.error());
+        return;
+    }
+    const LogLocation& place = location.value();
+    hosted->directory = place.directory;
+    if (hosted->dropped) {
+        opening_over(*hosted);
+        return;
+    }
+    job_started();
+    run_on_pool(
+        pool_, loop_,
+        [&files = files_, &clock = loop_.clock(), place, topic_id = id.topic_id,
+         options = hosted->log_options, logger = logger_]() -> Result<std::unique_ptr<Log>> {
+            const LogPlace where{place.path, topic_id, logger};
+            if (!place.exists) return Log::create(files, clock, where, options);
+            KQ_LET(auto log, Log::open(files, clock, where, options, place.hints));
+            // What a reader saw before the process died must not be taken back by the power cut
+            // after it: what is still in the page cache only is synced before it is shown.
+            if (place.hints.last_stop == LastStop::process_died && log->needs_sync()) {
+                SyncJob job = log->begin_sync();
+                const Status synced = job.run();
+                log->finish_sync(job, synced);
+                KQ_TRY(synced);
+            }
+            return log;
+        },
+        [this, id, high_watermark = place.high_watermark](Result<std::unique_ptr<Log>> log) {
+            loop_.assert_here();
+            on_opened(id, high_watermark, std::move(log));
+            job_ended();
+        });
+}
+
+void PartitionSet::on_opened(const TopicIdPartition& id, Offset high_watermark,
+                             Result<std::unique_ptr<Log>> log) {
+    Hosted* hosted = lookup(id);
+    KQ_CHECK(hosted != nullptr && hosted->directory.has_value());
+    if (!log.ok()) {
+        opening_failed(*hosted, log.error());
+        return;
+    }
+    if (!hosted->dropped && directory_states_[*hosted->directory].online && !stopping_) {
+        const OpenReport& report = log.value()->opened();
+        if (report.scanned_bytes > 0 || report.changed() || !report.findings.empty()) {
+            logger_.info("log recovered",
+                         {kv("partition", hosted->partition.name().text()),
+                          kv("scanned_bytes", report.scanned_bytes),
+                          kv("cut_bytes", report.cut_bytes),
+                          kv("removed_segments", report.removed_segments),
+                          kv("log_end", log.value()->log_end())});
+        }
+        for (const std::string& finding : report.findings) {
+            logger_.warn("damage in a log", {kv("partition", hosted->partition.name().text()),
+                                             kv("finding", finding)});
+        }
+        log.value()->set_options(hosted->log_options);
+        Effects effects;
+        hosted->partition.step(LogOpened{std::move(log).value(), high_watermark}, effects);
+        perform(*hosted, effects);
+        note_changed(*hosted->directory);
+    }
+    opening_over(*hosted);
+}
+
+void PartitionSet::opening_failed(Hosted& hosted, const Error& why) {
+    logger_.error("a log cannot be opened",
+                  {kv("partition", hosted.partition.name().text()), kv("error", why)});
+    Effects effects;
+    hosted.partition.step(TakenOffline{Error(Errc::kafka_storage_error, why.message)}, effects);
+    perform(hosted, effects);
+    if (why.code == Errc::io_error && hosted.directory.has_value()) {
+        fail_directory(*hosted.directory, why);
+    }
+    if (why.code == Errc::disk_full && !reopen_timer_.is_set() && !stopping_) {
+        reopen_timer_.set_after(reopen_interval, [this] {
+            loop_.assert_here();
+            for (const auto& [id, candidate] : hosted_) {
+                if (candidate->partition.log() != nullptr || candidate->opening) continue;
+                if (candidate->retry_opening) start_opening(*candidate);
+            }
+        });
+    }
+    hosted.retry_opening = why.code == Errc::disk_full;
+    opening_over(hosted);
+}
+
+void PartitionSet::opening_over(Hosted& hosted) {
+    hosted.opening = false;
+    hosted.tickets.clear();
+    if (hosted.dropped) finish_drop(hosted);
+}
+
+// The partition was deleted, or moved to other brokers. Who waits is told at once; the files go when
+// no job works on them any more.
+void PartitionSet::drop(const TopicIdPartition& id) {
+    Hosted* hosted = lookup(id);
+    if (hosted == nullptr) return;
+    hosted->dropped = true;
+    Effects effects;
+    hosted->partition.step(
+        TakenOffline{Error(Errc::unknown_topic_or_partition, "the partition was deleted")}, effects);
+    perform(*hosted, effects);
+    if (!hosted->opening && !hosted->syncing) finish_drop(*hosted);
+}
+
+void PartitionSet::finish_drop(Hosted& hosted) {
+    const TopicIdPartition id = hosted.partition.id();
+    if (!hosted.staged.empty()) {
+        std::erase(staged_, &hosted);
+        write_staged(hosted);  // refused, by its role
+        want_outbox();
+    }
+    if (hosted.directory.has_value()) {
+        directories_.remove(*hosted.directory, hosted.partition.name(), id.topic_id,
+                            hosted.delete_delay);
+        note_changed(*hosted.directory);
+    }
+    by_id_.erase(id);
+    hosted_.erase(id);
+    partitions_.set(static_cast<std::int64_t>(hosted_.size()));
+}
+
+}  // namespace kq

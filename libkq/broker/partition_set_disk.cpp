@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The disk side of PartitionSet: sync rounds, checkpoints, retention, failed directories, the end.
+#include <algorithm>
+#include <utility>
+
+#include "broker/partition_set.hpp"
+#include "broker/partition_set_state.hpp"
+#include "broker/pool_job.hpp"
+
+namespace kq {
+
+namespace {
+
+// A round is split so that several files are synced at a time; the pool bounds how many really are.
+constexpr std::size_t chunks_max = 8;
+
+// How far the wall clock may run apart from the other one between two looks before it has jumped,
+// and how long nothing is deleted by time after that (I36).
+constexpr Millis clock_drift_max{60'000};
+constexpr Millis no_deletion_after_jump{3'600'000};
+
+}  // namespace
+
+// --- Sync rounds
+
+void PartitionSet::want_sync(Hosted& hosted) {
+    if (!hosted.directory.has_value() || std::exchange(hosted.sync_queued, true)) return;
+    directory_states_[*hosted.directory].sync_wanted.push_back(hosted.partition.id());
+    want_outbox();
+}
+
+// flush.ms: records may lie in memory only so long.
+void PartitionSet::schedule_flush(Hosted& hosted) {
+    const auto& after = hosted.partition.settings().flush_after;
+    if (!after.has_value() || hosted.flush_timer.is_set()) return;
+    hosted.flush_timer.set_after(*after, [this, id = hosted.partition.id()] {
+        loop_.assert_here();
+        Hosted* due = lookup(id);
+        if (due != nullptr && due->partition.log() != nullptr &&
+            due->partition.log()->needs_sync()) {
+            want_sync(*due);
+        }
+    });
+}
+
+void PartitionSet::reserve_space(Hosted& hosted) {
+    auto job = hosted.partition.log()->wants_space();
+    if (!job.has_value()) return;
+    job_started();
+    run_on_pool(
+        pool_, loop_,
+        [job = std::move(*job)]() mutable {
+            job.run();
+            return Unit{};
+        },
+        [this](Unit) {
+            loop_.assert_here();
+            job_ended();
+        });
+}
+
+// Everything that wants it is synced together; who comes while a round is under way is in the next.
+void PartitionSet::start_sync_round(std::uint32_t directory) {
+    DirectoryState& state = directory_states_[directory];
+    if (state.syncing || state.sync_wanted.empty()) return;
+    std::vector<SyncChunk::Entry> entries;
+    for (const TopicIdPartition& id : std::exchange(state.sync_wanted, {})) {
+        Hosted* hosted = lookup(id);
+        if (hosted == nullptr) continue;
+        hosted->sync_queued = false;
+        Log* log = hosted->partition.log();
+        if (log == nullptr || log->failed() || !state.online || !log->needs_sync()) continue;
+        entries.push_back({id, log->begin_sync()});
+        hosted->syncing = true;
+    }
+    if (entries.empty()) return;
+    sync_rounds_.add();
+    state.syncing = true;
+    state.chunks = std::min(entries.size(), chunks_max);
+    std::vector<std::shared_ptr<SyncChunk>> chunks;
+    for (std::size_t i = 0; i < state.chunks; ++i) {
+        chunks.push_back(std::make_shared<SyncChunk>());
+        chunks.back()->directory = directory;
+    }
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+        chunks[i % chunks.size()]->entries.push_back(std::move(entries[i]));
+    }
+    for (auto& chunk : chunks) {
+        job_started();
+        pool_.submit(
+            loop_,
+            [chunk] {
+                for (auto& entry : chunk->entries) entry.status = entry.job.run();
+            },
+            [this, chunk] {
+                loop_.assert_here();
+                on_synced(chunk);
+            });
+    }
+}
+
+void PartitionSet::on_synced(std::shared_ptr<SyncChunk> chunk) {
+    for (const auto& entry : chunk->entries) {
+        Hosted* hosted = lookup(entry.partition);
+        KQ_CHECK(hosted != nullptr);  // one that is dropped stays until its sync is over
+        hosted->syncing = false;
+        Effects effects;
+        hosted->partition.step(Synced{&entry.job, entry.status}, effects);
+        perform(*hosted, effects);
+        note_changed(chunk->directory);
+        if (hosted->dropped) finish_drop(*hosted);
+    }
+    DirectoryState& state = directory_states_[chunk->directory];
+    if (--state.chunks == 0) {
+        state.syncing = false;
+        if (!state.sync_wanted.empty()) want_outbox();
+    }
+    job_ended();
+}
+
+// --- Checkpoints
+
+void PartitionSet::note_changed(std::uint32_t directory) {
+    directory_states_[directory].changed = true;
+    if (checkpoint_timer_.is_set() || stopping_) return;
+    checkpoint_timer_.set_after(options_.checkpoint_interval, [this] {
+        loop_.assert_here();
+        note_checkpoints();
+    });
+}
+
+void PartitionSet::note_checkpoints() {
+    std::vector<std::vector<PartitionCheckpoint>> lists(directory_states_.size());
+    for (const auto& [id, hosted] : hosted_) {
+        const Log* log = hosted->partition.log();
+        if (log == nullptr || !hosted->directory.has_value()) continue;
+        if (!directory_states_[*hosted->directory].changed) continue;
+        PartitionCheckpoint entry{hosted->partition.name(), log->recovery_point(),
+                                  hosted->partition.high_watermark(), std::nullopt};
+        if (log->log_start() != log->first_segment_base()) entry.log_start = log->log_start();
+        lists[*hosted->directory].push_back(std::move(entry));
+    }
+    for (std::uint32_t i = 0; i < lists.size(); ++i) {
+        if (!std::exchange(directory_states_[i].changed, false)) continue;
+        directories_.note(i, options_.index, std::move(lists[i]));
+    }
+}
+
+// --- Retention
+
+// A wall clock that jumps must not delete anything (I36): after a jump that we see, time counts for
+// nothing for a while.
+bool PartitionSet::clock_is_steady() {
+    const MonoTime mono = loop_.clock().mono();
+    const WallTime wall = loop_.clock().wall();
+    const auto passed = std::chrono::duration_cast<Millis>(mono - std::exchange(last_mono_, mono));
+    const Millis walked = wall - std::exchange(last_wall_, wall);
+    const Millis drift = walked > passed ? walked - passed : passed - walked;
+    if (drift > clock_drift_max) {
+        no_retention_before_ = mono + no_deletion_after_jump;
+        logger_.warn("the wall clock jumped; nothing is deleted by time for an hour",
+                     {kv("jump", std::chrono::nanoseconds(walked - passed))});
+    }
+    return mono >= no_retention_before_;
+}
+
+void PartitionSet::check_retention() {
+    const bool steady = clock_is_steady();
+    const WallTime now = loop_.clock().wall();
+    for (const auto& [id, hosted] : hosted_) {
+        Log* log = hosted->partition.log();
+        if (log == nullptr || std::holds_alternative<Offline>(hosted->partition.role())) continue;
+        if (!steady) continue;
+        log->expire_producers();
+        const auto rolled = log->roll_if_old(now);
+        if (rolled.ok() && rolled.value()) want_sync(*hosted);
+        const Offset start_before = log->log_start();
+        DeleteJob job = log->delete_old_segments(now, hosted->partition.high_watermark());
+        if (job.empty()) continue;
+        logger_.info("old segments deleted",
+                     {kv("partition", hosted->partition.name().text()), kv("bytes", job.bytes()),
+                      kv("log_start_before", start_before), kv("log_start", job.log_start())});
+        Effects effects;
+        hosted->partition.step(LogStartMoved{}, effects);
+        perform(*hosted, effects);
+        if (hosted->directory.has_value()) note_changed(*hosted->directory);
+        job_started();
+        run_on_pool(
+            pool_, loop_, [job = std::move(job)]() mutable { return job.run(); },
+            [this, id = id](Status removed) {
+                loop_.assert_here();
+                Hosted* still = lookup(id);
+                if (!removed.ok() && still != nullptr && still->directory.has_value()) {
+                    fail_directory(*still->directory, removed.error());
+                }
+                job_ended();
+            });
+    }
+    retention_timer_.set_after(options_.retention_check_interval, [this] {
+        loop_.assert_here();
+        check_retention();
+    });
+}
+
+// --- Failed directories
+
+void PartitionSet::fail_directory(std::uint32_t directory, const Error& why) {
+    if (!directory_states_[directory].online) return;
+    directories_.fail(directory, why);
+    directory_failed(directory, why);
+}
+
+void PartitionSet::directory_failed(std::uint32_t directory, const Error& why) {
+    loop_.assert_here();
+    if (!std::exchange(directory_states_[directory].online, false)) return;
+    for (const auto& [id, hosted] : hosted_) {
+        if (hosted->directory != directory) continue;
+        Effects effects;
+        if (!std::holds_alternative<Offline>(hosted->partition.role())) {
+            offline_partitions_.add(1);
+        }
+        hosted->partition.step(
+            TakenOffline{Error(Errc::kafka_storage_error, "the log directory failed: " + why.message)},
+            effects);
+        perform(*hosted, effects);
+    }
+}
+
+// --- The end
+
+void PartitionSet::job_ended() {
+    KQ_CHECK(jobs_ > 0);
+    if (--jobs_ == 0 && on_stopped_ != nullptr) close_all();
+}
+
+void PartitionSet::stop(Callback<void(bool)> on_stopped) {
+    loop_.assert_here();
+    KQ_CHECK(!stopping_);
+    stopping_ = true;
+    retention_timer_.cancel();
+    checkpoint_timer_.cancel();
+    reopen_timer_.cancel();
+    on_stopped_ = std::move(on_stopped);
+    run_outbox();  // what was staged in this turn
+    for (const auto& [id, hosted] : hosted_) {
+        hosted->flush_timer.cancel();
+        Effects effects;
+        hosted->partition.step(
+            TakenOffline{Error(Errc::not_leader_or_follower, "the broker is stopping")}, effects);
+        perform(*hosted, effects);
+    }
+    want_outbox();
+    // Syncs, openings and searches that are under way end first.
+    job_started();
+    loop_.post([this] {
+        loop_.assert_here();
+        job_ended();
+    });
+}
+
+// Requires: no job is under way.
+void PartitionSet::close_all() {
+    auto on_stopped = std::exchange(on_stopped_, nullptr);
+    struct Closing {
+        std::vector<PartitionCheckpoint> entries;
+        std::size_t left = 0;
+        bool clean = true;
+        Callback<void(bool)> on_stopped;
+    };
+    auto closing = std::make_shared<Closing>();
+    closing->on_stopped = std::move(on_stopped);
+    const auto over = [this, closing] {
+        note_checkpoints();
+        hosted_.clear();
+        by_id_.clear();
+        partitions_.set(0);
+        closing->on_stopped(closing->clean);
+    };
+    std::vector<std::pair<TopicIdPartition, Log*>> logs;
+    for (const auto& [id, hosted] : hosted_) {
+        Log* log = hosted->partition.log();
+        if (log == nullptr || !hosted->directory.has_value()) continue;
+        if (log->failed() || !directory_states_[*hosted->directory].online) {
+            closing->clean = false;
+            continue;
+        }
+        directory_states_[*hosted->directory].changed = true;
+        logs.emplace_back(id, log);
+    }
+    closing->left = logs.size();
+    if (logs.empty()) {
+        loop_.post([this, over] {
+            loop_.assert_here();
+            over();
+        });
+        return;
+    }
+    for (const auto& [id, log] : logs) {
+        // The log is nobody else's while it is closed: all roles are Offline, no job is under way.
+        run_on_pool(
+            pool_, loop_, [log = log] { return log->close_clean(); },
+            [this, closing, over, id = id](Status closed) {
+                loop_.assert_here();
+                if (!closed.ok()) {
+                    closing->clean = false;
+                    logger_.error("a log could not be closed cleanly",
+                                  {kv("partition", lookup(id)->partition.name().text()),
+                                   kv("error", closed.error())});
+                }
+                if (--closing->left == 0) over();
+            });
+    }
+}
+
+}  // namespace kq
