@@ -347,9 +347,11 @@ void LogDirectories::job_over(std::uint32_t directory) {
 
 // --- Failure and end
 
-void LogDirectories::subscribe(FailureCallback on_failure) {
-    loop_.assert_here();
-    subscribers_.push_back(std::move(on_failure));
+void LogDirectories::listen_for_failures(FailureCallback on_failure) {
+    loop_.post([this, on_failure = std::move(on_failure)]() mutable {
+        loop_.assert_here();
+        listeners_.push_back(std::move(on_failure));
+    });
 }
 
 void LogDirectories::fail(std::uint32_t directory, const Error& why) {
@@ -363,7 +365,7 @@ void LogDirectories::fail_here(std::uint32_t directory, const Error& why) {
     if (!std::exchange(state_[directory].online, false)) return;
     logger_.error("a log directory is offline from now on",
                   {kv("directory", path(directory)), kv("error", why)});
-    for (auto& subscriber : subscribers_) subscriber(directory, why);
+    for (auto& listener : listeners_) listener(directory, why);
 }
 
 bool LogDirectories::is_online(std::uint32_t directory) const {

@@ -72,12 +72,13 @@ public:
     // The complete list of what set `set` has in the directory; replaces its last one.
     void note(std::uint32_t directory, std::size_t set,
               std::vector<PartitionCheckpoint> partitions);
-    // A write or sync failed there. Everybody who subscribed hears of it once.
+    // A write or sync failed there. Everybody who listens hears of it once.
     void fail(std::uint32_t directory, const Error& why);
 
     // --- on the loop
     using FailureCallback = Callback<void(std::uint32_t directory, const Error& why)>;
-    void subscribe(FailureCallback on_failure);
+    // Posted from any loop; everybody who listens is called on the loop.
+    void listen_for_failures(FailureCallback on_failure);
     // Puts aside the directories of partitions that the image does not give to this broker, and
     // deletes what was renamed for deletion by an earlier run. Once, with the first image.
     void sweep(const MetadataState& image, BrokerId self);
@@ -141,7 +142,7 @@ private:
     std::vector<Directory> state_ KQ_OWNED_BY(loop_);
     std::map<TopicPartition, Holder> holders_ KQ_OWNED_BY(loop_);
     std::map<TopicPartition, std::deque<Asked>> waiting_ KQ_OWNED_BY(loop_);
-    std::vector<FailureCallback> subscribers_ KQ_OWNED_BY(loop_);
+    std::vector<FailureCallback> listeners_ KQ_OWNED_BY(loop_);
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     Task on_idle_ KQ_OWNED_BY(loop_);
 };

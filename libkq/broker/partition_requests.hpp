@@ -75,14 +75,14 @@ struct OffsetQuery {
     Epoch current_leader_epoch = no_epoch;
     Visibility visibility = Visibility::high_watermark;
 };
-namespace offset_query {
-inline constexpr std::int64_t latest = -1;
-inline constexpr std::int64_t earliest = -2;
-inline constexpr std::int64_t max_timestamp = -3;
-inline constexpr std::int64_t earliest_local = -4;
-inline constexpr std::int64_t latest_tiered = -5;
-inline constexpr std::int64_t earliest_pending_upload = -6;
-}  // namespace offset_query
+struct SpecialTimestamp {
+    static constexpr std::int64_t latest = -1;
+    static constexpr std::int64_t earliest = -2;
+    static constexpr std::int64_t max_timestamp = -3;
+    static constexpr std::int64_t earliest_local = -4;
+    static constexpr std::int64_t latest_tiered = -5;
+    static constexpr std::int64_t earliest_pending_upload = -6;
+};
 
 struct OffsetAnswer {
     Errc code = Errc::none;

@@ -369,9 +369,9 @@ void PartitionSet::list_offset(const TopicIdPartition& partition, const OffsetQu
         on_answer(answer);
     };
     switch (query.timestamp) {
-        case offset_query::earliest:
-        case offset_query::earliest_local: return say(log.log_start());
-        case offset_query::latest:
+        case SpecialTimestamp::earliest:
+        case SpecialTimestamp::earliest_local: return say(log.log_start());
+        case SpecialTimestamp::latest:
             // Until the high watermark has caught up with the epoch, an old leader may have told
             // consumers of offsets that we do not show yet (I5).
             if (query.visibility != Visibility::log_end && !found.end_is_known()) {
@@ -383,9 +383,9 @@ void PartitionSet::list_offset(const TopicIdPartition& partition, const OffsetQu
             answer.leader_epoch = found.assignment().leader_epoch;
             on_answer(answer);
             return;
-        case offset_query::latest_tiered:
-        case offset_query::earliest_pending_upload: on_answer(answer); return;  // nothing is tiered
-        case offset_query::max_timestamp:
+        case SpecialTimestamp::latest_tiered:
+        case SpecialTimestamp::earliest_pending_upload: on_answer(answer); return;  // nothing is tiered
+        case SpecialTimestamp::max_timestamp:
             return search_timestamp(partition, query, log.search_max_timestamp(),
                                     std::move(on_answer));
         default:

@@ -40,19 +40,21 @@ public:
 
 private:
     struct Produce;
-    struct Verdict {
-        std::uint32_t index;
-        AppendOutcome outcome;
-        bool decided;
-    };
+    struct Place;
 
-    void send_to_owners(RequestContext& context, Produce& produce,
-                        std::vector<std::vector<AppendItem>> by_owner);
-    void on_verdict(std::uint64_t number, Verdict verdict);
-    void on_verdicts(std::uint64_t number, std::vector<Verdict> verdicts);
-    void on_deadline(std::uint64_t number);
-    void answer(Produce& produce);
-    void forget(Produce& produce);
+    std::vector<std::vector<AppendItem>> resolve(const RequestContext& context,
+                                                 const wire::ProduceRequest& request,
+                                                 Produce& produce) KQ_ON(loop_);
+    void send_to_owners(const RequestContext& context, std::int16_t acks, Produce& produce,
+                        std::vector<std::vector<AppendItem>> by_owner) KQ_ON(loop_);
+    void on_verdicts(std::uint64_t number, std::vector<AppendVerdict> verdicts) KQ_ON(loop_);
+    void on_deadline(std::uint64_t number) KQ_ON(loop_);
+    void time_out(Produce& produce) KQ_ON(loop_);
+    static void hint_at_leader(Produce& produce, const Place& place);
+    static void set_error(wire::ProduceResponse::PartitionProduceResponse& answer, Errc code,
+                          std::string message, int version);
+    void answer(Produce& produce) KQ_ON(loop_);
+    void forget(Produce& produce) KQ_ON(loop_);
 
     Loop& loop_;
     const PartitionRouter& router_;
