@@ -139,7 +139,7 @@ private:
     Random& random_;
     Logger logger_;
     std::vector<LogDirectory*> directories_;  // immutable once open
-    std::vector<Directory> state_ KQ_OWNED_BY(loop_);
+    std::deque<Directory> state_ KQ_OWNED_BY(loop_);
     std::map<TopicPartition, Holder> holders_ KQ_OWNED_BY(loop_);
     std::map<TopicPartition, std::deque<Asked>> waiting_ KQ_OWNED_BY(loop_);
     std::vector<FailureCallback> listeners_ KQ_OWNED_BY(loop_);

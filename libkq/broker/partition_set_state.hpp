@@ -13,7 +13,7 @@ namespace kq {
 
 // Runs on_applied once everything it counts is over.
 struct PartitionSet::Opening {
-    explicit Opening(Task on_applied) : on_applied(std::move(on_applied)) {}
+    explicit Opening(Task task) : on_applied(std::move(task)) {}
     ~Opening() {
         if (on_applied != nullptr) on_applied();
     }

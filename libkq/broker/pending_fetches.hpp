@@ -30,7 +30,6 @@ namespace kq {
 struct FetchLimits {
     std::uint32_t max_bytes = 57'671'680;       // fetch.max.bytes of the broker
     std::size_t sessions = 1000;                // max.incremental.fetch.session.cache.slots, its share
-    std::uint32_t cold_bytes = 1u << 20;        // read from the disk for one partition and answer
     std::uint64_t warm_tail_bytes = 32u << 20;  // the end of a file that is taken to be cached
 };
 
@@ -49,46 +48,49 @@ public:
     // Answers everything that waits with what is there.
     void stop();
 
-    std::size_t size() const { return fetches_.size(); }
-    std::size_t session_count() const { return slots_->used(); }
+    std::size_t size() const {
+        loop_.assert_here();
+        return fetches_.size();
+    }
+    std::size_t session_count() const {
+        loop_.assert_here();
+        return sessions_->used();
+    }
 
 private:
     struct Slot;
     struct Fetch;
-    struct LocateItem {
-        std::uint32_t slot;
-        TopicIdPartition partition;
-        FetchPosition position;
-    };
-    struct LocateAnswer {
-        std::uint32_t slot;
-        Located located;
-    };
 
-    bool open_session(RequestContext& context, const wire::FetchRequest& request, Fetch& fetch);
-    void add_slots(const wire::FetchRequest& request, Fetch& fetch);
-    void add_slot(Fetch& fetch, const FetchTopicKey& topic,
-                  const wire::FetchRequest::FetchPartition& asked);
-    void locate(Fetch& fetch);
-    void locate_with(Fetch& fetch, std::size_t owner, std::vector<LocateItem> items);
-    void on_located(std::uint64_t number, std::vector<LocateAnswer> answers);
-    void warm_up(Fetch& fetch, std::uint32_t slot);
-    void evaluate(Fetch& fetch);
+    Errc open_session(RequestContext& context, const wire::FetchRequest& request, Fetch& fetch)
+        KQ_ON(loop_);
+    std::int32_t next_session_id() KQ_ON(loop_);
+    void resolve_all(Fetch& fetch, BrokerId replica) KQ_ON(loop_);
+    static FetchPosition position_of(const Fetch& fetch, const Slot& slot);
+    void locate(Fetch& fetch) KQ_ON(loop_);
+    void on_located(std::uint64_t number, std::vector<LocateAnswer> answers) KQ_ON(loop_);
+    void proceed(Fetch& fetch) KQ_ON(loop_);
+    void evaluate(Fetch& fetch) KQ_ON(loop_);
     bool is_enough(const Fetch& fetch) const;
-    void watch_all(Fetch& fetch);
-    void on_fired(std::uint64_t number, std::uint32_t slot);
-    void on_deadline(std::uint64_t number);
-    void read_cold(Fetch& fetch);
-    void answer(Fetch& fetch);
-    void forget(Fetch& fetch);
-    Fetch* find(std::uint64_t number);
+    void watch_all(Fetch& fetch) KQ_ON(loop_);
+    void on_fired(std::uint64_t number, std::uint32_t slot) KQ_ON(loop_);
+    void on_deadline(std::uint64_t number) KQ_ON(loop_);
+    static void apply_max_bytes(Fetch& fetch);
+    bool is_cold(const FileSlice& slice) const;
+    void read_cold(Fetch& fetch) KQ_ON(loop_);
+    static wire::FetchResponse::PartitionData answer_of(Fetch& fetch, Slot& slot,
+                                                        wire::FetchResponse& response);
+    static void add_leader(const Fetch& fetch, const Slot& slot,
+                           wire::FetchResponse::PartitionData& data, wire::FetchResponse& response);
+    void answer(Fetch& fetch) KQ_ON(loop_);
+    void forget(Fetch& fetch) KQ_ON(loop_);
+    Fetch* find(std::uint64_t number) KQ_ON(loop_);
 
     Loop& loop_;
     const std::size_t index_;
     const PartitionRouter& router_;
     IoPool& pool_;
     const FetchLimits limits_;
-    std::shared_ptr<FetchSessionSlots> slots_ KQ_OWNED_BY(loop_);
+    std::shared_ptr<FetchSessionSlots> sessions_ KQ_OWNED_BY(loop_);
     std::uint64_t last_number_ KQ_OWNED_BY(loop_) = 0;
     std::uint64_t last_session_ KQ_OWNED_BY(loop_) = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<Fetch>> fetches_ KQ_OWNED_BY(loop_);

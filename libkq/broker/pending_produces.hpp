@@ -36,7 +36,10 @@ public:
     // Answers what waits with request_timed_out: it is written, but not known to be safe.
     void stop();
 
-    std::size_t size() const { return produces_.size(); }
+    std::size_t size() const {
+        loop_.assert_here();
+        return produces_.size();
+    }
 
 private:
     struct Produce;

@@ -31,13 +31,13 @@ public:
     void next(Callback<void(Result<ProducerId>)> on_id);
 
 private:
-    void ask() KQ_ON(loop_);
+    void serve() KQ_ON(loop_);
     void on_block(Result<ProducerIdBlock> block) KQ_ON(loop_);
 
     Loop& loop_;
     AllocateProducerIds allocate_ KQ_OWNED_BY(loop_);
-    std::int64_t next_ KQ_OWNED_BY(loop_) = 0;
-    std::int64_t end_ KQ_OWNED_BY(loop_) = 0;
+    ProducerId next_ KQ_OWNED_BY(loop_){0};
+    ProducerId end_ KQ_OWNED_BY(loop_){0};
     bool asking_ KQ_OWNED_BY(loop_) = false;
     std::deque<Callback<void(Result<ProducerId>)>> waiting_ KQ_OWNED_BY(loop_);
 };

@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/pending_fetches.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include "base/mutant.hpp"
+#include "broker/leader_hint.hpp"
+#include "broker/pool_job.hpp"
+#include "metadata/metadata_state.hpp"
+
+namespace kq {
+
+// One partition of a fetch.
+struct PendingFetches::Slot {
+    FetchTopicKey topic;
+    wire::FetchRequest::FetchPartition asked;
+    FetchedPartition* remembered = nullptr;  // in the session, if there is one
+    std::list<FetchedPartition>::iterator in_session;
+
+    Errc refused = Errc::none;  // found out here, without its owner
+    TopicIdPartition id;
+    std::size_t owner = 0;
+    BrokerId follower = no_broker;
+
+    bool stale = true;     // to be located (again)
+    bool watched = false;
+    Located located;
+    SharedBytes cold;      // the records, where they had to be read from the disk
+    bool is_cold = false;
+};
+
+struct PendingFetches::Fetch {
+    Fetch(Loop& loop, Reply<wire::FetchResponse> reply_in)
+        : reply(std::move(reply_in)), timer(loop) {}
+
+    std::uint64_t number = 0;
+    int version = 0;
+    MetadataImage image;
+    std::string listener;
+    Reply<wire::FetchResponse> reply;
+    std::shared_ptr<FetchSession> session;  // null without one
+    bool incremental = false;
+
+    std::uint64_t min_bytes = 0;
+    std::uint32_t max_bytes = 0;
+    Visibility visibility = Visibility::high_watermark;
+    bool overdue = false;  // max_wait_ms has passed
+
+    std::vector<Slot> slots;  // in the order in which they are served
+    std::size_t outstanding = 0;  // messages and reads under way
+    bool evaluation_due = false;
+    bool answering = false;       // cold records are being read
+    Timer timer;
+};
+
+PendingFetches::PendingFetches(Loop& loop, std::size_t index, const PartitionRouter& router,
+                               IoPool& pool, FetchLimits limits)
+    : loop_(loop),
+      index_(index),
+      router_(router),
+      pool_(pool),
+      limits_(limits),
+      sessions_(std::make_shared<FetchSessionSlots>(limits.sessions)) {}
+
+PendingFetches::~PendingFetches() = default;
+
+PendingFetches::Fetch* PendingFetches::find(std::uint64_t number) {
+    const auto found = fetches_.find(number);
+    return found == fetches_.end() ? nullptr : found->second.get();
+}
+
+// --- The request
+
+void PendingFetches::start(RequestContext& context, wire::FetchRequest request,
+                           Reply<wire::FetchResponse> reply) {
+    loop_.assert_here();
+    auto made = std::make_unique<Fetch>(loop_, std::move(reply));
+    Fetch& fetch = *made;
+    fetch.number = ++last_number_;
+    fetch.version = context.api_version;
+    fetch.image = context.image;
+    fetch.listener = context.listener;
+    fetch.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
+    fetch.max_bytes = std::min(static_cast<std::uint32_t>(std::max(request.max_bytes, 0)),
+                               limits_.max_bytes);
+    const std::int32_t replica =
+        fetch.version >= 15 ? request.replica_state.replica_id : request.replica_id;
+    fetch.visibility = replica >= 0                ? Visibility::log_end
+                       : request.isolation_level == 1 ? Visibility::last_stable
+                                                      : Visibility::high_watermark;
+    fetch.overdue = request.max_wait_ms <= 0;
+
+    if (const Errc code = open_session(context, request, fetch); code != Errc::none) {
+        wire::FetchResponse response;
+        response.error_code = wire_code(code);
+        std::move(fetch.reply).send(std::move(response));
+        return;
+    }
+    fetches_.emplace(fetch.number, std::move(made));
+    resolve_all(fetch, BrokerId{replica});
+    fetch.reply.when_gone([this, number = fetch.number] {
+        loop_.assert_here();
+        if (Fetch* gone = find(number)) forget(*gone);
+    });
+    if (!fetch.overdue) {
+        fetch.timer.set_after(Millis{request.max_wait_ms}, [this, number = fetch.number] {
+            loop_.assert_here();
+            on_deadline(number);
+        });
+    }
+    locate(fetch);
+}
+
+// KIP-227: what the request means together with what was asked before on this connection.
+Errc PendingFetches::open_session(RequestContext& context, const wire::FetchRequest& request,
+                                  Fetch& fetch) {
+    auto& session = context.connection.fetch_session;
+    const auto take_request = [&fetch](const FetchTopicKey& topic, const auto& asked) {
+        Slot& slot = fetch.slots.emplace_back();
+        slot.topic = topic;
+        slot.asked = asked;
+    };
+    switch (fetch_session_use(request, fetch.version, session.get())) {
+        case FetchSessionUse::unknown: return Errc::fetch_session_id_not_found;
+        case FetchSessionUse::wrong_epoch: return Errc::invalid_fetch_session_epoch;
+        case FetchSessionUse::wrong_naming: return Errc::fetch_session_topic_id_error;
+        case FetchSessionUse::incremental:
+            session->update(request);
+            session->advance_epoch();
+            fetch.incremental = !session->empty();
+            break;
+        case FetchSessionUse::create:
+            session.reset();
+            if (!sessions_->has_room()) break;
+            session = std::make_shared<FetchSession>(next_session_id(), fetch.version >= 13,
+                                                     sessions_);
+            session->update(request);
+            break;
+        case FetchSessionUse::none:
+            if (session != nullptr && request.session_id == session->id()) session.reset();
+            for (const auto& topic : request.topics) {
+                for (const auto& asked : topic.partitions) {
+                    take_request({topic.topic, topic.topic_id}, asked);
+                }
+            }
+            return Errc::none;
+    }
+    if (session == nullptr) {  // no room for one: as if none had been asked for
+        for (const auto& topic : request.topics) {
+            for (const auto& asked : topic.partitions) {
+                take_request({topic.topic, topic.topic_id}, asked);
+            }
+        }
+        return Errc::none;
+    }
+    if (session->empty() && request.session_epoch > 0) {
+        session.reset();  // nothing is left to remember
+        return Errc::none;
+    }
+    fetch.session = session;
+    auto& partitions = session->partitions();
+    for (auto place = partitions.begin(); place != partitions.end(); ++place) {
+        take_request(place->topic, place->asked);
+        fetch.slots.back().remembered = &*place;
+        fetch.slots.back().in_session = place;
+    }
+    return Errc::none;
+}
+
+// Positive, and no other loop's.
+std::int32_t PendingFetches::next_session_id() {
+    constexpr std::uint64_t ids = std::numeric_limits<std::int32_t>::max();
+    const std::uint64_t drawn = ++last_session_ * router_.size() + index_;
+    return static_cast<std::int32_t>(drawn % ids) + 1;
+}
+
+void PendingFetches::resolve_all(Fetch& fetch, BrokerId replica) {
+    for (Slot& slot : fetch.slots) {
+        const bool by_id = fetch.version >= 13;
+        const TopicImage* topic = by_id ? fetch.image->topic(slot.topic.id)
+                                        : fetch.image->topic(std::string_view(slot.topic.name));
+        const PartitionRegistration* partition =
+            topic == nullptr || slot.asked.partition < 0
+                ? nullptr
+                : topic->partition(PartitionIndex{slot.asked.partition});
+        if (topic == nullptr) {
+            slot.refused = by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition;
+        } else if (partition == nullptr) {
+            slot.refused = Errc::unknown_topic_or_partition;
+        } else if (slot.asked.fetch_offset < 0) {
+            slot.refused = Errc::offset_out_of_range;
+        } else if (slot.asked.partition_max_bytes < 0) {
+            slot.refused = Errc::invalid_request;
+        } else if (replica >= BrokerId{0} && !partition->is_replica(replica)) {
+            slot.refused = Errc::not_leader_or_follower;
+        } else {
+            slot.id = {topic->id(), PartitionIndex{slot.asked.partition}};
+            slot.owner = router_.owner_index(slot.id);
+            if (replica >= BrokerId{0}) slot.follower = replica;
+            continue;
+        }
+        slot.located.code = slot.refused;
+        slot.stale = false;
+    }
+}
+
+// --- Locate and wait
+
+FetchPosition PendingFetches::position_of(const Fetch& fetch, const Slot& slot) {
+    FetchPosition position;
+    position.offset = Offset{slot.asked.fetch_offset};
+    position.current_leader_epoch = Epoch{slot.asked.current_leader_epoch};
+    position.last_fetched_epoch = Epoch{slot.asked.last_fetched_epoch};
+    position.visibility = fetch.visibility;
+    position.max_bytes = static_cast<std::uint32_t>(slot.asked.partition_max_bytes);
+    return position;
+}
+
+// Locates what is stale, with one message for each owner.
+void PendingFetches::locate(Fetch& fetch) {
+    std::vector<LocateMessage> messages(router_.size());
+    std::uint64_t bytes = 0;  // that the others have already
+    for (std::uint32_t i = 0; i < fetch.slots.size(); ++i) {
+        Slot& slot = fetch.slots[i];
+        if (!slot.stale) {
+            bytes += slot.located.records.length;
+            continue;
+        }
+        messages[slot.owner].items.push_back(
+            {i, slot.id, position_of(fetch, slot), slot.follower});
+    }
+    const std::uint64_t number = fetch.number;
+    ++fetch.outstanding;  // until all messages are on their way
+    for (std::size_t owner = 0; owner < messages.size(); ++owner) {
+        LocateMessage& message = messages[owner];
+        if (message.items.empty()) continue;
+        message.max_bytes =
+            static_cast<std::uint32_t>(fetch.max_bytes - std::min<std::uint64_t>(bytes, fetch.max_bytes));
+        message.at_least_one = bytes == 0;
+        ++fetch.outstanding;
+        PartitionSet& set = router_.at(owner);
+        if (set.loop().is_here()) {
+            message.on_answers = [this, number](std::vector<LocateAnswer> answers) {
+                loop_.assert_here();
+                on_located(number, std::move(answers));
+            };
+            set.locate(std::move(message));
+            continue;
+        }
+        message.on_answers = [this, number](std::vector<LocateAnswer> answers) {
+            loop_.post([this, number, answers = std::move(answers)]() mutable {
+                loop_.assert_here();
+                on_located(number, std::move(answers));
+            });
+        };
+        set.loop().post(
+            [&set, message = std::move(message)]() mutable { set.locate(std::move(message)); });
+    }
+    if (--fetch.outstanding == 0) evaluate(fetch);
+}
+
+void PendingFetches::on_located(std::uint64_t number, std::vector<LocateAnswer> answers) {
+    Fetch* fetch = find(number);
+    if (fetch == nullptr) return;
+    for (LocateAnswer& answer : answers) {
+        fetch->slots[answer.index].located = std::move(answer.located);
+        fetch->slots[answer.index].stale = false;
+    }
+    if (--fetch->outstanding == 0) proceed(*fetch);
+}
+
+// Requires: nothing is outstanding.
+void PendingFetches::proceed(Fetch& fetch) {
+    const bool any_stale = std::any_of(fetch.slots.begin(), fetch.slots.end(),
+                                       [](const Slot& slot) { return slot.stale; });
+    if (any_stale && !fetch.answering) {
+        locate(fetch);
+    } else {
+        evaluate(fetch);
+    }
+}
+
+// Requires: nothing is outstanding.
+void PendingFetches::evaluate(Fetch& fetch) {
+    if (fetch.answering) return;
+    if (is_enough(fetch)) {
+        apply_max_bytes(fetch);
+        read_cold(fetch);
+        return;
+    }
+    watch_all(fetch);
+}
+
+bool PendingFetches::is_enough(const Fetch& fetch) const {
+    if (fetch.overdue || fetch.slots.empty()) return true;
+    std::uint64_t bytes = 0;
+    for (const Slot& slot : fetch.slots) {
+        if (slot.located.code != Errc::none || slot.located.diverging.has_value()) return true;
+        bytes += slot.located.records.length;
+    }
+    return bytes >= fetch.min_bytes;
+}
+
+void PendingFetches::watch_all(Fetch& fetch) {
+    const WatchKind kind = fetch.visibility == Visibility::last_stable ? WatchKind::last_stable
+                           : fetch.visibility == Visibility::log_end  ? WatchKind::log_end
+                                                                       : WatchKind::high_watermark;
+    const RequestKey key{this, fetch.number};
+    for (std::uint32_t i = 0; i < fetch.slots.size(); ++i) {
+        Slot& slot = fetch.slots[i];
+        if (slot.watched) continue;
+        slot.watched = true;
+        PartitionSet& set = router_.at(slot.owner);
+        const Offset threshold = slot.located.visible_end + 1;
+        const std::uint64_t number = fetch.number;
+        if (set.loop().is_here()) {
+            set.watch(key, slot.id, kind, threshold, [this, number, i](const Status&) {
+                loop_.assert_here();
+                on_fired(number, i);
+            });
+            continue;
+        }
+        set.loop().post([this, &set, key, id = slot.id, kind, threshold, number, i] {
+            set.watch(key, id, kind, threshold, [this, number, i](const Status&) {
+                loop_.post([this, number, i] {
+                    loop_.assert_here();
+                    on_fired(number, i);
+                });
+            });
+        });
+    }
+}
+
+// Whatever the watch had to say, the partition's next answer says it better.
+void PendingFetches::on_fired(std::uint64_t number, std::uint32_t slot) {
+    Fetch* fetch = find(number);
+    if (fetch == nullptr) return;
+    fetch->slots[slot].watched = false;
+    fetch->slots[slot].stale = true;
+    if (std::exchange(fetch->evaluation_due, true)) return;
+    // Several partitions may have grown in this turn: they are located, and answered, together.
+    loop_.at_turn_end([this, number] {
+        loop_.assert_here();
+        Fetch* due = find(number);
+        if (due == nullptr) return;
+        due->evaluation_due = false;
+        if (due->outstanding == 0) proceed(*due);
+    });
+}
+
+void PendingFetches::on_deadline(std::uint64_t number) {
+    Fetch* fetch = find(number);
+    if (fetch == nullptr) return;
+    fetch->overdue = true;
+    if (fetch->outstanding == 0) proceed(*fetch);
+}
+
+// --- The answer
+
+// Owners on several loops each had the whole limit. The first partition that has records keeps
+// them whatever their size (KIP-74).
+void PendingFetches::apply_max_bytes(Fetch& fetch) {
+    std::uint64_t bytes = 0;
+    for (Slot& slot : fetch.slots) {
+        FileSlice& records = slot.located.records;
+        if (records.length == 0) continue;
+        if (bytes > 0 && bytes + records.length > fetch.max_bytes) {
+            records = {};
+            continue;
+        }
+        bytes += records.length;
+    }
+}
+
+bool PendingFetches::is_cold(const FileSlice& slice) const {
+    if (slice.length == 0) return false;
+    const std::uint64_t end = slice.position + slice.length;
+    if (slice.file->size() <= end + limits_.warm_tail_bytes) return false;
+    std::uint8_t byte = 0;
+    const MutableBytes into(&byte, 1);
+    for (const std::uint64_t position : {slice.position, slice.position + slice.length - 1}) {
+        const auto probed = slice.file->pread_nowait(position, into);
+        if (!probed.ok() && probed.code() == Errc::would_block) return true;
+    }
+    return false;
+}
+
+// What is not in the page cache is read on the pool, whole, before the answer is given: sendfile
+// would wait for the disk on the loop.
+void PendingFetches::read_cold(Fetch& fetch) {
+    fetch.answering = true;
+    const std::uint64_t number = fetch.number;
+    ++fetch.outstanding;
+    for (std::uint32_t i = 0; i < fetch.slots.size(); ++i) {
+        Slot& slot = fetch.slots[i];
+        if (!is_cold(slot.located.records)) continue;
+        slot.is_cold = true;
+        ++fetch.outstanding;
+        run_on_pool(
+            pool_, loop_,
+            [slice = slot.located.records]() -> Result<Bytes> {
+                Bytes bytes(static_cast<std::size_t>(slice.length));
+                KQ_LET(const std::size_t got, slice.file->pread(slice.position, bytes));
+                if (got < bytes.size()) return Error(Errc::io_error, "a log is shorter than it was");
+                return bytes;
+            },
+            [this, number, i](Result<Bytes> bytes) {
+                loop_.assert_here();
+                Fetch* still = find(number);
+                if (still == nullptr) return;
+                Slot& read = still->slots[i];
+                if (bytes.ok()) {
+                    read.cold = SharedBytes::of(std::move(bytes).value());
+                } else {
+                    read.located = {};
+                    read.located.code = Errc::kafka_storage_error;
+                }
+                if (--still->outstanding == 0) answer(*still);
+            });
+    }
+    if (--fetch.outstanding == 0) answer(fetch);
+}
+
+wire::FetchResponse::PartitionData PendingFetches::answer_of(Fetch& fetch, Slot& slot,
+                                                             wire::FetchResponse& response) {
+    using PartitionData = wire::FetchResponse::PartitionData;
+    PartitionData data;
+    Located& located = slot.located;
+    data.partition_index = slot.asked.partition;
+    data.error_code = wire_code(located.code);
+    data.high_watermark = located.high_watermark.value;
+    data.last_stable_offset = located.last_stable.value;
+    data.log_start_offset = located.log_start.value;
+    data.aborted_transactions.reset();
+    data.records = wire::Records(Chain());
+    if (located.code == Errc::not_leader_or_follower ||
+        located.code == Errc::fenced_leader_epoch) {
+        add_leader(fetch, slot, data, response);
+    }
+    if (located.code != Errc::none) return data;
+    if (located.diverging.has_value()) {
+        data.diverging_epoch.epoch = located.diverging->epoch.value;
+        data.diverging_epoch.end_offset = located.diverging->end.value;
+    }
+    if (fetch.visibility == Visibility::last_stable) {
+        auto& aborted = data.aborted_transactions.emplace();
+        for (const AbortedTransaction& transaction : located.aborted) {
+            aborted.push_back({transaction.producer.value, transaction.first.value});
+        }
+    }
+    Chain records;
+    if (slot.is_cold) {
+        records.add(std::move(slot.cold));
+    } else {
+        records.add(std::move(located.records));
+    }
+    data.records = wire::Records(std::move(records));
+    return data;
+}
+
+// KIP-951: who leads now.
+void PendingFetches::add_leader(const Fetch& fetch, const Slot& slot,
+                                wire::FetchResponse::PartitionData& data,
+                                wire::FetchResponse& response) {
+    if (fetch.version < 12) return;
+    const auto* partition = fetch.image->partition(slot.id);
+    if (partition == nullptr) return;
+    data.current_leader.leader_id = partition->leader.value;
+    data.current_leader.leader_epoch = partition->leader_epoch.value;
+    if (fetch.version >= 16) {
+        add_endpoint(*fetch.image, partition->leader, fetch.listener, response.node_endpoints);
+    }
+}
+
+void PendingFetches::answer(Fetch& fetch) {
+    wire::FetchResponse response;
+    if (fetch.session != nullptr) response.session_id = fetch.session->id();
+    for (Slot& slot : fetch.slots) {
+        auto data = answer_of(fetch, slot, response);
+        if (slot.remembered != nullptr) {
+            const bool is_new = FetchSession::note_answer(*slot.remembered, data);
+            if (!data.records.empty()) fetch.session->move_to_end(slot.in_session);
+            if (fetch.incremental && !is_new) continue;
+        }
+        auto& topics = response.responses;
+        if (topics.empty() || topics.back().topic != slot.topic.name ||
+            topics.back().topic_id != slot.topic.id) {
+            topics.emplace_back();
+            topics.back().topic = slot.topic.name;
+            topics.back().topic_id = slot.topic.id;
+        }
+        topics.back().partitions.push_back(std::move(data));
+    }
+    auto reply = std::move(fetch.reply);
+    forget(fetch);
+    std::move(reply).send(std::move(response));
+}
+
+void PendingFetches::forget(Fetch& fetch) {
+    if (!mutant(Mutant::leak_watch)) {
+        const RequestKey key{this, fetch.number};
+        std::set<std::size_t> owners;
+        for (const Slot& slot : fetch.slots) {
+            if (slot.watched) owners.insert(slot.owner);
+        }
+        for (const std::size_t owner : owners) {
+            PartitionSet& set = router_.at(owner);
+            run_on(set.loop(), [&set, key] { set.cancel(key); });
+        }
+    }
+    fetches_.erase(fetch.number);
+}
+
+void PendingFetches::stop() {
+    loop_.assert_here();
+    std::vector<std::uint64_t> numbers;
+    for (const auto& [number, fetch] : fetches_) numbers.push_back(number);
+    std::sort(numbers.begin(), numbers.end());
+    for (const std::uint64_t number : numbers) on_deadline(number);
+}
+
+}  // namespace kq
