@@ -5,9 +5,12 @@
 
 namespace kq {
 
-DataPlane::DataPlane(DataPlaneSeams seams, BrokerId broker,
+DataPlane::DataPlane(const ByOpen&, DataPlaneSeams seams, BrokerId broker,
                      std::shared_ptr<const ConfigSet> config)
-    : seams_(std::move(seams)), broker_(broker), config_(config), settings_(broker, std::move(config)) {}
+    : seams_(std::move(seams)),
+      broker_(broker),
+      config_(config),
+      settings_(broker, std::move(config)) {}
 
 DataPlane::~DataPlane() = default;
 
@@ -17,7 +20,7 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(DataPlaneSeams seams,
                                                    std::shared_ptr<const ConfigSet> config,
                                                    AskForProducerIds ask_for_producer_ids) {
     KQ_CHECK(!seams.data_loops.empty());
-    std::unique_ptr<DataPlane> plane(new DataPlane(std::move(seams), broker, std::move(config)));
+    auto plane = std::make_unique<DataPlane>(ByOpen{}, std::move(seams), broker, std::move(config));
     DataPlaneSeams& own = plane->seams_;
     KQ_LET(plane->directories_, LogDirectories::open(own.control, own.pool, own.random,
                                                      std::move(directories), own.logger));
@@ -31,14 +34,15 @@ void DataPlane::make_loops(AskForProducerIds ask) {
     options.broker = broker_;
     options.loops = count;
     options.retention_check_interval = config_->duration("log.retention.check.interval.ms");
-    options.checkpoint_interval = config_->duration("replica.high.watermark.checkpoint.interval.ms");
+    options.checkpoint_interval =
+        config_->duration("replica.high.watermark.checkpoint.interval.ms");
 
     std::vector<PartitionSet*> sets;
     for (std::size_t i = 0; i < count; ++i) {
         options.index = i;
-        sets_.push_back(std::make_unique<PartitionSet>(
-            *seams_.data_loops[i], seams_.pool, seams_.files, *directories_, settings_,
-            seams_.metrics, seams_.logger, options));
+        sets_.push_back(std::make_unique<PartitionSet>(*seams_.data_loops[i], seams_.pool,
+                                                       seams_.files, *directories_, settings_,
+                                                       seams_.metrics, seams_.logger, options));
         sets.push_back(sets_.back().get());
     }
     router_ = std::make_unique<PartitionRouter>(std::move(sets));
@@ -52,11 +56,11 @@ void DataPlane::make_loops(AskForProducerIds ask) {
     for (std::size_t i = 0; i < count; ++i) {
         Loop& loop = *seams_.data_loops[i];
         // Over to the control loop, where the controller is asked, and back.
-        auto allocate = [&control = seams_.control, &loop, ask = ask_](
-                            Callback<void(Result<ProducerIdBlock>)> on_block) {
+        auto allocate = [&control = seams_.control, &loop,
+                         ask = ask_](Callback<void(Result<ProducerIdBlock>)> on_block) {
             control.post([&loop, ask, on_block = std::move(on_block)]() mutable {
-                (*ask)([&loop, on_block = std::move(on_block)](
-                           Result<ProducerIdBlock> block) mutable {
+                (*ask)([&loop,
+                        on_block = std::move(on_block)](Result<ProducerIdBlock> block) mutable {
                     loop.post([on_block = std::move(on_block), block = std::move(block)]() mutable {
                         on_block(std::move(block));
                     });
@@ -68,7 +72,8 @@ void DataPlane::make_loops(AskForProducerIds ask) {
     }
     directories_->listen_for_failures([this](std::uint32_t directory, const Error& why) {
         for (auto& set : sets_) {
-            set->loop().post([&set = *set, directory, why] { set.directory_failed(directory, why); });
+            set->loop().post(
+                [&set = *set, directory, why] { set.directory_failed(directory, why); });
         }
     });
 }
@@ -106,8 +111,7 @@ void DataPlane::stop(BrokerEpoch epoch, Task on_stopped) {
         bool clean = true;
         Task on_stopped;
     };
-    auto stopping = std::make_shared<Stopping>(
-        Stopping{sets_.size(), true, std::move(on_stopped)});
+    auto stopping = std::make_shared<Stopping>(Stopping{sets_.size(), true, std::move(on_stopped)});
     for (std::size_t i = 0; i < sets_.size(); ++i) {
         sets_[i]->loop().post([this, i, epoch, stopping] {
             loops_[i]->fetches.stop();

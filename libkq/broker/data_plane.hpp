@@ -55,16 +55,21 @@ struct DataLoop {
 };
 
 class DataPlane {
+    struct ByOpen {};
+
 public:
     using AskForProducerIds = Callback<void(Callback<void(Result<ProducerIdBlock>)>)>;
 
-    // Blocks. `directories` were opened and marked as started by the caller, and outlive the object.
-    // `config` is the broker's file. `ask_for_producer_ids` is called on the control loop.
+    // Blocks. `directories` were opened and marked as started by the caller, and outlive the
+    // object. `config` is the broker's file. `ask_for_producer_ids` is called on the control loop.
     static Result<std::unique_ptr<DataPlane>> open(DataPlaneSeams seams,
                                                    std::vector<LogDirectory*> directories,
                                                    BrokerId broker,
                                                    std::shared_ptr<const ConfigSet> config,
                                                    AskForProducerIds ask_for_producer_ids);
+    // Only open() can give the first argument.
+    DataPlane(const ByOpen&, DataPlaneSeams seams, BrokerId broker,
+              std::shared_ptr<const ConfigSet> config);
     ~DataPlane();
     DataPlane(const DataPlane&) = delete;
     DataPlane& operator=(const DataPlane&) = delete;
@@ -89,7 +94,6 @@ public:
     void stop(BrokerEpoch epoch, Task on_stopped);
 
 private:
-    DataPlane(DataPlaneSeams seams, BrokerId broker, std::shared_ptr<const ConfigSet> config);
     void make_loops(AskForProducerIds ask);
 
     DataPlaneSeams seams_;

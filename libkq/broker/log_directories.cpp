@@ -16,16 +16,18 @@ constexpr std::string_view metadata_topic = "__cluster_metadata";
 
 }  // namespace
 
-LogDirectories::LogDirectories(Loop& loop, IoPool& pool, Random& random, Logger logger)
+LogDirectories::LogDirectories(const ByOpen&, Loop& loop, IoPool& pool, Random& random,
+                               Logger logger)
     : loop_(loop), pool_(pool), random_(random), logger_(std::move(logger)) {}
 
 LogDirectories::~LogDirectories() = default;
 
-Result<std::unique_ptr<LogDirectories>> LogDirectories::open(
-    Loop& loop, IoPool& pool, Random& random, std::vector<LogDirectory*> directories,
-    Logger logger) {
+Result<std::unique_ptr<LogDirectories>> LogDirectories::open(Loop& loop, IoPool& pool,
+                                                             Random& random,
+                                                             std::vector<LogDirectory*> directories,
+                                                             Logger logger) {
     KQ_CHECK(!directories.empty());
-    std::unique_ptr<LogDirectories> made(new LogDirectories(loop, pool, random, std::move(logger)));
+    auto made = std::make_unique<LogDirectories>(ByOpen{}, loop, pool, random, std::move(logger));
     KQ_TRY(made->read(std::move(directories)));
     return made;
 }
@@ -64,10 +66,8 @@ const std::string& LogDirectories::path(std::uint32_t directory) const {
 // --- Names
 
 void LogDirectories::acquire(Loop& asking, const TopicPartition& name, const Uuid& id,
-                             const Uuid& wanted,
-                             Callback<void(Result<LogLocation>)> on_location) {
-    loop_.post([this, asked = Asked{&asking, id, wanted, std::move(on_location)},
-                name]() mutable {
+                             const Uuid& wanted, Callback<void(Result<LogLocation>)> on_location) {
+    loop_.post([this, asked = Asked{&asking, id, wanted, std::move(on_location)}, name]() mutable {
         loop_.assert_here();
         waiting_[name].push_back(std::move(asked));
         serve_waiting(name);
@@ -97,10 +97,10 @@ void LogDirectories::serve_waiting(const TopicPartition& name) {
 
 void LogDirectories::grant(const TopicPartition& name, Asked asked) {
     const auto answer = [&](Result<LogLocation> location) {
-        asked.loop->post([on_location = std::move(asked.on_location),
-                          location = std::move(location)]() mutable {
-            on_location(std::move(location));
-        });
+        asked.loop->post(
+            [on_location = std::move(asked.on_location), location = std::move(location)]() mutable {
+                on_location(std::move(location));
+            });
     };
     const auto holder = holders_.find(name);
     LogLocation place;
@@ -215,7 +215,8 @@ void LogDirectories::sweep(const MetadataState& image, BrokerId self) {
                           (!holder.id.has_value() || topic->id() == *holder.id);
         if (!ours) strays.push_back(name);
     }
-    for (const TopicPartition& name : strays) rename_away(name, Renaming::stray, Millis{0});
+    for (const TopicPartition& name : strays)
+        rename_away(name, Renaming::stray, Millis{0});
 
     for (std::uint32_t i = 0; i < state_.size(); ++i) {
         run_job<Result<std::vector<std::string>>>(
@@ -314,16 +315,15 @@ void LogDirectories::queue_job(std::uint32_t directory, Task start) {
 template <class Answer>
 void LogDirectories::run_job(std::uint32_t directory, Function<Answer()> job,
                              Callback<void(Answer)> on_done) {
-    queue_job(directory, [this, directory, job = std::move(job),
-                          on_done = std::move(on_done)]() mutable {
-        run_on_pool(
-            pool_, loop_, std::move(job),
-            [this, directory, on_done = std::move(on_done)](Answer answer) mutable {
-                loop_.assert_here();
-                on_done(std::move(answer));
-                job_over(directory);
-            });
-    });
+    queue_job(
+        directory, [this, directory, job = std::move(job), on_done = std::move(on_done)]() mutable {
+            run_on_pool(pool_, loop_, std::move(job),
+                        [this, directory, on_done = std::move(on_done)](Answer answer) mutable {
+                            loop_.assert_here();
+                            on_done(std::move(answer));
+                            job_over(directory);
+                        });
+        });
 }
 
 void LogDirectories::start_next_job(std::uint32_t directory) {
@@ -365,7 +365,8 @@ void LogDirectories::fail_here(std::uint32_t directory, const Error& why) {
     if (!std::exchange(state_[directory].online, false)) return;
     logger_.error("a log directory is offline from now on",
                   {kv("directory", path(directory)), kv("error", why)});
-    for (auto& listener : listeners_) listener(directory, why);
+    for (auto& listener : listeners_)
+        listener(directory, why);
 }
 
 bool LogDirectories::is_online(std::uint32_t directory) const {

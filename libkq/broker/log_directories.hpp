@@ -46,12 +46,16 @@ struct PartitionCheckpoint {
 };
 
 class LogDirectories {
+    struct ByOpen {};
+
 public:
-    // Reads what lies in the directories: blocks, so it is made before the loops run (or on a pool).
-    // The directories outlive the object; `loop` is where it lives afterwards.
+    // Reads what lies in the directories: blocks, so it is made before the loops run (or on a
+    // pool). The directories outlive the object; `loop` is where it lives afterwards.
     static Result<std::unique_ptr<LogDirectories>> open(Loop& loop, IoPool& pool, Random& random,
                                                         std::vector<LogDirectory*> directories,
                                                         Logger logger);
+    // Only open() can give the first argument.
+    LogDirectories(const ByOpen&, Loop& loop, IoPool& pool, Random& random, Logger logger);
     ~LogDirectories();
     LogDirectories(const LogDirectories&) = delete;
     LogDirectories& operator=(const LogDirectories&) = delete;
@@ -106,7 +110,7 @@ private:
         Uuid id;
         bool online = true;
         std::size_t partitions = 0;
-        OffsetsByPartition first_high_watermarks;  // as the checkpoint file had them at the start
+        OffsetsByPartition first_high_watermarks;   // as the checkpoint file had them at the start
         std::map<TopicPartition, OpenHints> hints;  // of what lay there
         // What the files say now, where that is known.
         std::optional<OffsetsByPartition> recovery_points, high_watermarks, log_starts;
@@ -116,7 +120,6 @@ private:
         bool busy = false;
     };
 
-    LogDirectories(Loop& loop, IoPool& pool, Random& random, Logger logger);
     Status read(std::vector<LogDirectory*> directories) KQ_NOT_ANALYSED;
 
     void grant(const TopicPartition& name, Asked asked) KQ_ON(loop_);

@@ -31,9 +31,9 @@ AppendOutcome refused(Errc code, std::string message) {
 
 }  // namespace
 
-PartitionSet::PartitionSet(Loop& loop, IoPool& pool, FileSystem& files,
-                           LogDirectories& directories, const TopicSettingsSource& settings,
-                           MetricRegistry& metrics, Logger logger, PartitionSetOptions options)
+PartitionSet::PartitionSet(Loop& loop, IoPool& pool, FileSystem& files, LogDirectories& directories,
+                           const TopicSettingsSource& settings, MetricRegistry& metrics,
+                           Logger logger, PartitionSetOptions options)
     : loop_(loop),
       pool_(pool),
       files_(files),
@@ -57,7 +57,8 @@ PartitionSet::PartitionSet(Loop& loop, IoPool& pool, FileSystem& files,
 
 PartitionSet::~PartitionSet() {
     for (auto& [id, hosted] : hosted_) {
-        for (auto& ticket : hosted->tickets) ticket->on_applied = nullptr;
+        for (auto& ticket : hosted->tickets)
+            ticket->on_applied = nullptr;
     }
 }
 
@@ -88,8 +89,9 @@ void PartitionSet::append(AppendMessage message) {
         Hosted* hosted = stopping_ ? nullptr : lookup(item.partition);
         if (hosted == nullptr) {
             // The image of the asking loop is a turn ahead of ours, or behind.
-            settle(*pending, i, nullptr,
-                   refused(Errc::not_leader_or_follower, "this broker does not have the partition"));
+            settle(
+                *pending, i, nullptr,
+                refused(Errc::not_leader_or_follower, "this broker does not have the partition"));
             continue;
         }
         if (hosted->staged.empty()) staged_.push_back(hosted);
@@ -111,8 +113,10 @@ void PartitionSet::want_outbox() {
 // told may bring new requests, which ask for another outbox of the same turn.
 void PartitionSet::run_outbox() {
     outbox_wanted_ = false;
-    for (Hosted* hosted : std::exchange(staged_, {})) write_staged(*hosted);
-    for (std::uint32_t i = 0; i < directory_states_.size(); ++i) start_sync_round(i);
+    for (Hosted* hosted : std::exchange(staged_, {}))
+        write_staged(*hosted);
+    for (std::uint32_t i = 0; i < directory_states_.size(); ++i)
+        start_sync_round(i);
     deliver_verdicts();
     while (!fired_.empty()) {
         call_all(std::exchange(fired_, {}));
@@ -124,7 +128,8 @@ void PartitionSet::write_staged(Hosted& hosted) {
     const auto staged = std::exchange(hosted.staged, {});
     std::vector<ProducedBatch> batches;
     batches.reserve(staged.size());
-    for (const auto& entry : staged) batches.push_back(entry.batch);
+    for (const auto& entry : staged)
+        batches.push_back(entry.batch);
     Effects effects;
     hosted.partition.step(Appended{batches, loop_.clock().wall(), &validator_}, effects);
 
@@ -149,11 +154,11 @@ void PartitionSet::settle(PendingAppend& pending, std::uint32_t item, Hosted* ho
     --pending.unwritten;
 
     if (outcome.code == Errc::none && outcome.safe_at.has_value() && !pending.abandoned) {
-        auto watch = hosted->partition.watch(
-            WatchKind::high_watermark, *outcome.safe_at, [this, key, item](const Status& status) {
-                loop_.assert_here();
-                on_safe(key, item, status);
-            });
+        auto watch = hosted->partition.watch(WatchKind::high_watermark, *outcome.safe_at,
+                                             [this, key, item](const Status& status) {
+                                                 loop_.assert_here();
+                                                 on_safe(key, item, status);
+                                             });
         if (watch.ok() && watch.value() != WatchId::none) {
             pending.watches.push_back({hosted->partition.id(), watch.value()});
             pending.written[item] = outcome;
@@ -238,8 +243,8 @@ void PartitionSet::continue_locate(std::unique_ptr<PendingLocate> pending) {
         }
         FetchPosition position = item.position;
         const std::uint64_t left =
-            pending->message.max_bytes - std::min<std::uint64_t>(pending->message.max_bytes,
-                                                                 pending->bytes);
+            pending->message.max_bytes -
+            std::min<std::uint64_t>(pending->message.max_bytes, pending->bytes);
         position.max_bytes =
             static_cast<std::uint32_t>(std::min<std::uint64_t>(position.max_bytes, left));
         position.at_least_one = pending->message.at_least_one && pending->bytes == 0;
@@ -314,8 +319,7 @@ void PartitionSet::watch(RequestKey key, const TopicIdPartition& partition, Watc
         return;
     }
     auto registered = hosted->partition.watch(
-        kind, threshold,
-        [this, key, callback = std::move(callback)](const Status& status) mutable {
+        kind, threshold, [this, key, callback = std::move(callback)](const Status& status) mutable {
             loop_.assert_here();
             const auto found = watches_.find(key);
             if (found == watches_.end()) return;  // taken back in this very outbox
@@ -370,7 +374,8 @@ void PartitionSet::list_offset(const TopicIdPartition& partition, const OffsetQu
     };
     switch (query.timestamp) {
         case SpecialTimestamp::earliest:
-        case SpecialTimestamp::earliest_local: return say(log.log_start());
+        case SpecialTimestamp::earliest_local:
+            return say(log.log_start());
         case SpecialTimestamp::latest:
             // Until the high watermark has caught up with the epoch, an old leader may have told
             // consumers of offsets that we do not show yet (I5).
@@ -384,7 +389,9 @@ void PartitionSet::list_offset(const TopicIdPartition& partition, const OffsetQu
             on_answer(answer);
             return;
         case SpecialTimestamp::latest_tiered:
-        case SpecialTimestamp::earliest_pending_upload: on_answer(answer); return;  // nothing is tiered
+        case SpecialTimestamp::earliest_pending_upload:
+            on_answer(answer);
+            return;  // nothing is tiered
         case SpecialTimestamp::max_timestamp:
             return search_timestamp(partition, query, log.search_max_timestamp(),
                                     std::move(on_answer));
@@ -401,17 +408,17 @@ void PartitionSet::search_timestamp(const TopicIdPartition& id, const OffsetQuer
     job_started();
     run_on_pool(
         pool_, loop_, [search = std::move(search)] { return search.run(); },
-        [this, id, query, on_answer = std::move(on_answer)](
-            Result<std::optional<TimestampOffset>> found) mutable {
+        [this, id, query,
+         on_answer = std::move(on_answer)](Result<std::optional<TimestampOffset>> found) mutable {
             loop_.assert_here();
             OffsetAnswer answer;
             Hosted* hosted = lookup(id);
             answer.code = hosted == nullptr ? Errc::not_leader_or_follower
                                             : hosted->partition.check_leader(no_epoch);
             if (answer.code == Errc::none && !found.ok()) {
-                logger_.error("cannot search a log by time",
-                              {kv("partition", hosted->partition.name().text()),
-                               kv("error", found.error())});
+                logger_.error(
+                    "cannot search a log by time",
+                    {kv("partition", hosted->partition.name().text()), kv("error", found.error())});
                 answer.code = Errc::kafka_storage_error;
             }
             if (answer.code == Errc::none && found.value().has_value()) {
@@ -438,9 +445,9 @@ std::vector<PartitionSize> PartitionSet::sizes() const {
     for (const auto& [id, hosted] : hosted_) {
         const Log* log = hosted->partition.log();
         if (log == nullptr || !hosted->directory.has_value()) continue;
-        sizes.push_back({*hosted->directory, hosted->partition.name(), log->size_bytes(),
-                         std::max<std::int64_t>(
-                             hosted->partition.high_watermark() - log->log_end(), 0)});
+        sizes.push_back(
+            {*hosted->directory, hosted->partition.name(), log->size_bytes(),
+             std::max<std::int64_t>(hosted->partition.high_watermark() - log->log_end(), 0)});
     }
     return sizes;
 }
@@ -448,7 +455,8 @@ std::vector<PartitionSize> PartitionSet::sizes() const {
 std::size_t PartitionSet::watch_count() const {
     loop_.assert_here();
     std::size_t count = 0;
-    for (const auto& [id, hosted] : hosted_) count += hosted->partition.watch_count();
+    for (const auto& [id, hosted] : hosted_)
+        count += hosted->partition.watch_count();
     return count;
 }
 

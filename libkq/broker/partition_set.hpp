@@ -112,14 +112,13 @@ private:
     void want_outbox() KQ_ON(loop_);
     void run_outbox() KQ_ON(loop_);
     void write_staged(Hosted& hosted) KQ_ON(loop_);
-    void settle(PendingAppend& pending, std::uint32_t item, Hosted* hosted,
-                AppendOutcome outcome) KQ_ON(loop_);
+    void settle(PendingAppend& pending, std::uint32_t item, Hosted* hosted, AppendOutcome outcome)
+        KQ_ON(loop_);
     void on_safe(RequestKey key, std::uint32_t item, const Status& status) KQ_ON(loop_);
     void perform(Hosted& hosted, Effects& effects) KQ_ON(loop_);
     void deliver_verdicts() KQ_ON(loop_);
     void continue_locate(std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
-    void warm_up(Hosted& hosted, Offset from, std::unique_ptr<PendingLocate> pending)
-        KQ_ON(loop_);
+    void warm_up(Hosted& hosted, Offset from, std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
     void search_timestamp(const TopicIdPartition& id, const OffsetQuery& query,
                           TimestampSearch search, Callback<void(OffsetAnswer)> on_answer)
         KQ_ON(loop_);
@@ -142,9 +141,9 @@ private:
     struct DirectoryState {
         bool online = true;
         bool syncing = false;
-        std::size_t chunks = 0;                   // of the round under way
+        std::size_t chunks = 0;                     // of the round under way
         std::vector<TopicIdPartition> sync_wanted;  // for the next round, in order
-        bool changed = false;                     // since the last note
+        bool changed = false;                       // since the last note
     };
     struct KeyedWatch {
         TopicIdPartition partition;

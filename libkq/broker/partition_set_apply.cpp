@@ -64,8 +64,9 @@ void PartitionSet::host(const TopicIdPartition& id, const std::string& topic,
                         const std::shared_ptr<Opening>& ticket) {
     Hosted* hosted = lookup(id);
     if (hosted == nullptr) {
-        auto made = std::make_unique<Hosted>(loop_, id, TopicPartition{topic, id.partition},
-                                             options_.broker, settings_.settings_of(*image_, topic));
+        auto made =
+            std::make_unique<Hosted>(loop_, id, TopicPartition{topic, id.partition},
+                                     options_.broker, settings_.settings_of(*image_, topic));
         hosted = made.get();
         hosted_.emplace(id, std::move(made));
         by_id_.emplace(id, hosted);
@@ -160,12 +161,11 @@ void PartitionSet::on_opened(const TopicIdPartition& id, Offset high_watermark,
     if (!hosted->dropped && directory_states_[*hosted->directory].online && !stopping_) {
         const OpenReport& report = log.value()->opened();
         if (report.scanned_bytes > 0 || report.changed() || !report.findings.empty()) {
-            logger_.info("log recovered",
-                         {kv("partition", hosted->partition.name().text()),
-                          kv("scanned_bytes", report.scanned_bytes),
-                          kv("cut_bytes", report.cut_bytes),
-                          kv("removed_segments", report.removed_segments),
-                          kv("log_end", log.value()->log_end())});
+            logger_.info("log recovered", {kv("partition", hosted->partition.name().text()),
+                                           kv("scanned_bytes", report.scanned_bytes),
+                                           kv("cut_bytes", report.cut_bytes),
+                                           kv("removed_segments", report.removed_segments),
+                                           kv("log_end", log.value()->log_end())});
         }
         for (const std::string& finding : report.findings) {
             logger_.warn("damage in a log", {kv("partition", hosted->partition.name().text()),
@@ -208,15 +208,16 @@ void PartitionSet::opening_over(Hosted& hosted) {
     if (hosted.dropped) finish_drop(hosted);
 }
 
-// The partition was deleted, or moved to other brokers. Who waits is told at once; the files go when
-// no job works on them any more.
+// The partition was deleted, or moved to other brokers. Who waits is told at once; the files go
+// when no job works on them any more.
 void PartitionSet::drop(const TopicIdPartition& id) {
     Hosted* hosted = lookup(id);
     if (hosted == nullptr) return;
     hosted->dropped = true;
     Effects effects;
     hosted->partition.step(
-        TakenOffline{Error(Errc::unknown_topic_or_partition, "the partition was deleted")}, effects);
+        TakenOffline{Error(Errc::unknown_topic_or_partition, "the partition was deleted")},
+        effects);
     perform(*hosted, effects);
     if (!hosted->opening && !hosted->syncing) finish_drop(*hosted);
 }

@@ -91,7 +91,8 @@ void PartitionSet::start_sync_round(std::uint32_t directory) {
         pool_.submit(
             loop_,
             [chunk] {
-                for (auto& entry : chunk->entries) entry.status = entry.job.run();
+                for (auto& entry : chunk->entries)
+                    entry.status = entry.job.run();
             },
             [this, chunk] {
                 loop_.assert_here();
@@ -220,9 +221,9 @@ void PartitionSet::directory_failed(std::uint32_t directory, const Error& why) {
         if (!std::holds_alternative<Offline>(hosted->partition.role())) {
             offline_partitions_.add(1);
         }
-        hosted->partition.step(
-            TakenOffline{Error(Errc::kafka_storage_error, "the log directory failed: " + why.message)},
-            effects);
+        hosted->partition.step(TakenOffline{Error(Errc::kafka_storage_error,
+                                                  "the log directory failed: " + why.message)},
+                               effects);
         perform(*hosted, effects);
     }
 }

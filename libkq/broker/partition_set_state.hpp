@@ -34,10 +34,10 @@ struct PartitionSet::Hosted {
     Uuid wanted_directory;                   // as the metadata says; zero: any
     std::optional<std::uint32_t> directory;  // once it has a place
     bool opening = false;
-    bool retry_opening = false;  // it failed for lack of room
-    bool dropped = false;      // it went away while it was being opened
-    bool sync_queued = false;  // in DirectoryState::sync_wanted
-    bool syncing = false;      // in the round under way
+    bool retry_opening = false;                     // it failed for lack of room
+    bool dropped = false;                           // it went away while it was being opened
+    bool sync_queued = false;                       // in DirectoryState::sync_wanted
+    bool syncing = false;                           // in the round under way
     std::vector<std::shared_ptr<Opening>> tickets;  // who waits for the opening
 
     struct StagedBatch {

@@ -26,10 +26,10 @@ struct PendingFetches::Slot {
     std::size_t owner = 0;
     BrokerId follower = no_broker;
 
-    bool stale = true;     // to be located (again)
+    bool stale = true;  // to be located (again)
     bool watched = false;
     Located located;
-    SharedBytes cold;      // the records, where they had to be read from the disk
+    SharedBytes cold;  // the records, where they had to be read from the disk
     bool is_cold = false;
 };
 
@@ -50,10 +50,10 @@ struct PendingFetches::Fetch {
     Visibility visibility = Visibility::high_watermark;
     bool overdue = false;  // max_wait_ms has passed
 
-    std::vector<Slot> slots;  // in the order in which they are served
+    std::vector<Slot> slots;      // in the order in which they are served
     std::size_t outstanding = 0;  // messages and reads under way
     bool evaluation_due = false;
-    bool answering = false;       // cold records are being read
+    bool answering = false;  // cold records are being read
     Timer timer;
 };
 
@@ -85,11 +85,11 @@ void PendingFetches::start(RequestContext& context, wire::FetchRequest request,
     fetch.image = context.image;
     fetch.listener = context.listener;
     fetch.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
-    fetch.max_bytes = std::min(static_cast<std::uint32_t>(std::max(request.max_bytes, 0)),
-                               limits_.max_bytes);
+    fetch.max_bytes =
+        std::min(static_cast<std::uint32_t>(std::max(request.max_bytes, 0)), limits_.max_bytes);
     const std::int32_t replica =
         fetch.version >= 15 ? request.replica_state.replica_id : request.replica_id;
-    fetch.visibility = replica >= 0                ? Visibility::log_end
+    fetch.visibility = replica >= 0                   ? Visibility::log_end
                        : request.isolation_level == 1 ? Visibility::last_stable
                                                       : Visibility::high_watermark;
     fetch.overdue = request.max_wait_ms <= 0;
@@ -125,9 +125,12 @@ Errc PendingFetches::open_session(RequestContext& context, const wire::FetchRequ
         slot.asked = asked;
     };
     switch (fetch_session_use(request, fetch.version, session.get())) {
-        case FetchSessionUse::unknown: return Errc::fetch_session_id_not_found;
-        case FetchSessionUse::wrong_epoch: return Errc::invalid_fetch_session_epoch;
-        case FetchSessionUse::wrong_naming: return Errc::fetch_session_topic_id_error;
+        case FetchSessionUse::unknown:
+            return Errc::fetch_session_id_not_found;
+        case FetchSessionUse::wrong_epoch:
+            return Errc::invalid_fetch_session_epoch;
+        case FetchSessionUse::wrong_naming:
+            return Errc::fetch_session_topic_id_error;
         case FetchSessionUse::incremental:
             session->update(request);
             session->advance_epoch();
@@ -136,8 +139,8 @@ Errc PendingFetches::open_session(RequestContext& context, const wire::FetchRequ
         case FetchSessionUse::create:
             session.reset();
             if (!sessions_->has_room()) break;
-            session = std::make_shared<FetchSession>(next_session_id(), fetch.version >= 13,
-                                                     sessions_);
+            session =
+                std::make_shared<FetchSession>(next_session_id(), fetch.version >= 13, sessions_);
             session->update(request);
             break;
         case FetchSessionUse::none:
@@ -230,16 +233,15 @@ void PendingFetches::locate(Fetch& fetch) {
             bytes += slot.located.records.length;
             continue;
         }
-        messages[slot.owner].items.push_back(
-            {i, slot.id, position_of(fetch, slot), slot.follower});
+        messages[slot.owner].items.push_back({i, slot.id, position_of(fetch, slot), slot.follower});
     }
     const std::uint64_t number = fetch.number;
     ++fetch.outstanding;  // until all messages are on their way
     for (std::size_t owner = 0; owner < messages.size(); ++owner) {
         LocateMessage& message = messages[owner];
         if (message.items.empty()) continue;
-        message.max_bytes =
-            static_cast<std::uint32_t>(fetch.max_bytes - std::min<std::uint64_t>(bytes, fetch.max_bytes));
+        message.max_bytes = static_cast<std::uint32_t>(
+            fetch.max_bytes - std::min<std::uint64_t>(bytes, fetch.max_bytes));
         message.at_least_one = bytes == 0;
         ++fetch.outstanding;
         PartitionSet& set = router_.at(owner);
@@ -307,7 +309,7 @@ bool PendingFetches::is_enough(const Fetch& fetch) const {
 
 void PendingFetches::watch_all(Fetch& fetch) {
     const WatchKind kind = fetch.visibility == Visibility::last_stable ? WatchKind::last_stable
-                           : fetch.visibility == Visibility::log_end  ? WatchKind::log_end
+                           : fetch.visibility == Visibility::log_end   ? WatchKind::log_end
                                                                        : WatchKind::high_watermark;
     const RequestKey key{this, fetch.number};
     for (std::uint32_t i = 0; i < fetch.slots.size(); ++i) {
@@ -405,7 +407,8 @@ void PendingFetches::read_cold(Fetch& fetch) {
             [slice = slot.located.records]() -> Result<Bytes> {
                 Bytes bytes(static_cast<std::size_t>(slice.length));
                 KQ_LET(const std::size_t got, slice.file->pread(slice.position, bytes));
-                if (got < bytes.size()) return Error(Errc::io_error, "a log is shorter than it was");
+                if (got < bytes.size())
+                    return Error(Errc::io_error, "a log is shorter than it was");
                 return bytes;
             },
             [this, number, i](Result<Bytes> bytes) {
@@ -437,8 +440,7 @@ wire::FetchResponse::PartitionData PendingFetches::answer_of(Fetch& fetch, Slot&
     data.log_start_offset = located.log_start.value;
     data.aborted_transactions.reset();
     data.records = wire::Records(Chain());
-    if (located.code == Errc::not_leader_or_follower ||
-        located.code == Errc::fenced_leader_epoch) {
+    if (located.code == Errc::not_leader_or_follower || located.code == Errc::fenced_leader_epoch) {
         add_leader(fetch, slot, data, response);
     }
     if (located.code != Errc::none) return data;
@@ -518,9 +520,11 @@ void PendingFetches::forget(Fetch& fetch) {
 void PendingFetches::stop() {
     loop_.assert_here();
     std::vector<std::uint64_t> numbers;
-    for (const auto& [number, fetch] : fetches_) numbers.push_back(number);
+    for (const auto& [number, fetch] : fetches_)
+        numbers.push_back(number);
     std::sort(numbers.begin(), numbers.end());
-    for (const std::uint64_t number : numbers) on_deadline(number);
+    for (const std::uint64_t number : numbers)
+        on_deadline(number);
 }
 
 }  // namespace kq

@@ -28,8 +28,8 @@
 namespace kq {
 
 struct FetchLimits {
-    std::uint32_t max_bytes = 57'671'680;       // fetch.max.bytes of the broker
-    std::size_t sessions = 1000;                // max.incremental.fetch.session.cache.slots, its share
+    std::uint32_t max_bytes = 57'671'680;  // fetch.max.bytes of the broker
+    std::size_t sessions = 1000;           // max.incremental.fetch.session.cache.slots, its share
     std::uint64_t warm_tail_bytes = 32u << 20;  // the end of a file that is taken to be cached
 };
 

@@ -22,8 +22,8 @@ bool is_internal(std::string_view topic) {
            topic == "__share_group_state" || topic == "__cluster_metadata";
 }
 
-// Whether a batch claims to be part of a transaction; looked at before anything is checked, as Kafka
-// does.
+// Whether a batch claims to be part of a transaction; looked at before anything is checked, as
+// Kafka does.
 bool claims_transaction(ByteView batch) {
     if (batch.size() < batch_header_bytes) return false;
     if (batch[batch_at::magic] != static_cast<std::uint8_t>(batch_magic)) return false;
@@ -195,9 +195,8 @@ void PendingProduces::send_to_owners(const RequestContext& context, std::int16_t
                 on_verdicts(number, std::move(verdicts));
             });
         };
-        set.loop().post([&set, message = std::move(message)]() mutable {
-            set.append(std::move(message));
-        });
+        set.loop().post(
+            [&set, message = std::move(message)]() mutable { set.append(std::move(message)); });
     }
 }
 
@@ -265,7 +264,8 @@ void PendingProduces::time_out(Produce& produce) {
     for (const auto& place : produce.places) {
         if (place.decided) continue;
         set_error(produce.answer_at(place), Errc::request_timed_out,
-                  place.written ? "written, but not known to be safe in time" : "", produce.version);
+                  place.written ? "written, but not known to be safe in time" : "",
+                  produce.version);
     }
     answer(produce);
 }
@@ -292,7 +292,8 @@ void PendingProduces::forget(Produce& produce) {
 void PendingProduces::stop() {
     loop_.assert_here();
     std::vector<std::uint64_t> numbers;
-    for (const auto& [number, produce] : produces_) numbers.push_back(number);
+    for (const auto& [number, produce] : produces_)
+        numbers.push_back(number);
     std::sort(numbers.begin(), numbers.end());
     for (const std::uint64_t number : numbers) {
         const auto found = produces_.find(number);

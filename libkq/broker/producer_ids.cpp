@@ -41,7 +41,8 @@ void ProducerIds::on_block(Result<ProducerIdBlock> block) {
     }
     // Nobody can be served now; the clients ask again.
     const Error why(Errc::coordinator_load_in_progress, "no block of producer ids could be had");
-    for (auto& on_id : std::exchange(waiting_, {})) on_id(why);
+    for (auto& on_id : std::exchange(waiting_, {}))
+        on_id(why);
 }
 
 }  // namespace kq

@@ -53,8 +53,7 @@ bool holds(const std::vector<std::string>& list, std::string_view word) {
 
 PartitionSettings partition_settings(const ConfigSet& topic) {
     PartitionSettings settings;
-    settings.min_insync_replicas =
-        static_cast<std::int32_t>(topic.integer("min.insync.replicas"));
+    settings.min_insync_replicas = static_cast<std::int32_t>(topic.integer("min.insync.replicas"));
     settings.durability = durability_of(topic.text("kq.durability"));
     settings.segment_bytes = static_cast<std::uint64_t>(topic.integer("segment.bytes"));
     settings.flush_messages = topic.integer("flush.messages");
@@ -79,8 +78,7 @@ LogOptions log_options(const ConfigSet& topic, const ConfigSet& broker) {
     options.segment_bytes = topic.integer("segment.bytes");
     options.segment_ms = topic.duration("segment.ms");
     options.segment_index_bytes = static_cast<std::int32_t>(topic.integer("segment.index.bytes"));
-    options.index_interval_bytes =
-        static_cast<std::int32_t>(topic.integer("index.interval.bytes"));
+    options.index_interval_bytes = static_cast<std::int32_t>(topic.integer("index.interval.bytes"));
     options.delete_old = holds(topic.list("cleanup.policy"), "delete");
     options.retention_bytes = topic.integer("retention.bytes");
     options.retention_ms = topic.duration("retention.ms");

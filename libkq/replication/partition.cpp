@@ -22,8 +22,10 @@ Errc code_of_refusal(Errc code) {
     switch (code) {
         case Errc::io_error:
         case Errc::corrupt_file:
-        case Errc::disk_full: return Errc::kafka_storage_error;
-        default: return code;
+        case Errc::disk_full:
+            return Errc::kafka_storage_error;
+        default:
+            return code;
     }
 }
 
@@ -125,9 +127,12 @@ std::size_t Partition::min_isr(const Leader& leader) const {
 
 bool Partition::must_be_on_disk(const Leader& leader) const {
     switch (settings_.durability) {
-        case Durability::replicated: return false;
-        case Durability::flushed: return true;
-        case Durability::automatic: return leader.isr.size() < 2;
+        case Durability::replicated:
+            return false;
+        case Durability::flushed:
+            return true;
+        case Durability::automatic:
+            return leader.isr.size() < 2;
     }
     KQ_UNREACHABLE("durability");
 }
@@ -192,16 +197,16 @@ Result<MutableBytes> Partition::accept_batch(const ProducedBatch& produced, cons
                                              AppendOutcome& outcome) const {
     BatchRules rules = settings_.batch_rules;
     rules.produce_version = produced.produce_version;
-    KQ_LET(validated, event.validator->validate(produced.bytes, rules, event.now,
-                                                outcome.record_errors));
+    KQ_LET(validated,
+           event.validator->validate(produced.bytes, rules, event.now, outcome.record_errors));
     if (produced.bytes.size() > settings_.segment_bytes) {
         return Error(Errc::record_list_too_large, "the batch is larger than segment.bytes");
     }
     if (validated.header.is_transactional()) {
         // No transaction can be open: this broker coordinates none.
-        return Error(produced.produce_version >= 11 ? Errc::transaction_abortable
-                                                    : Errc::invalid_txn_state,
-                     "no transaction of this producer is open");
+        return Error(
+            produced.produce_version >= 11 ? Errc::transaction_abortable : Errc::invalid_txn_state,
+            "no transaction of this producer is open");
     }
     if (!validated.restamp && !validated.recompress) return produced.bytes;
     KQ_LET(MutableBytes bytes, event.validator->rewrite(produced.bytes, validated, rules));
@@ -214,8 +219,8 @@ Result<MutableBytes> Partition::accept_batch(const ProducedBatch& produced, cons
 // sees them in order, each one after those before it.
 void Partition::write_batches(Leader& leader, const Appended& event,
                               const std::vector<LeaderBatch>& good,
-                              const std::vector<std::size_t>& good_index,
-                              std::size_t first_outcome, Effects& effects) {
+                              const std::vector<std::size_t>& good_index, std::size_t first_outcome,
+                              Effects& effects) {
     const Offset end_before = log_->log_end();
     const auto results = log_->append_as_leader(good, leader.epoch);
     KQ_CHECK(results.size() == good.size());
@@ -328,9 +333,12 @@ Offset Partition::last_stable() const {
 
 Offset Partition::visible_end(Visibility visibility) const {
     switch (visibility) {
-        case Visibility::high_watermark: return high_watermark_;
-        case Visibility::last_stable: return last_stable();
-        case Visibility::log_end: return log_ == nullptr ? high_watermark_ : log_->log_end();
+        case Visibility::high_watermark:
+            return high_watermark_;
+        case Visibility::last_stable:
+            return last_stable();
+        case Visibility::log_end:
+            return log_ == nullptr ? high_watermark_ : log_->log_end();
     }
     KQ_UNREACHABLE("visibility");
 }
@@ -367,13 +375,20 @@ Errc Partition::check_leader(Epoch asked) const {
 bool Partition::has_reached(WatchKind kind, Offset threshold) const {
     if (log_ == nullptr) return false;
     switch (kind) {
-        case WatchKind::high_watermark: return high_watermark_ >= threshold;
-        case WatchKind::log_end: return log_->log_end() >= threshold;
-        case WatchKind::last_stable: return last_stable() >= threshold;
-        case WatchKind::log_start: return log_->log_start() >= threshold;
-        case WatchKind::durable: return log_->durable_end() >= threshold;
-        case WatchKind::any_change: return false;
-        case WatchKind::applied_metadata: break;
+        case WatchKind::high_watermark:
+            return high_watermark_ >= threshold;
+        case WatchKind::log_end:
+            return log_->log_end() >= threshold;
+        case WatchKind::last_stable:
+            return last_stable() >= threshold;
+        case WatchKind::log_start:
+            return log_->log_start() >= threshold;
+        case WatchKind::durable:
+            return log_->durable_end() >= threshold;
+        case WatchKind::any_change:
+            return false;
+        case WatchKind::applied_metadata:
+            break;
     }
     KQ_UNREACHABLE("a partition applies no metadata");
 }
@@ -412,8 +427,8 @@ Located Partition::locate(const FetchPosition& position) {
     located.visible_end = visible_end(position.visibility);
     if (located.diverging.has_value() || position.offset >= located.visible_end) return located;
 
-    auto read = log_->read(position.offset, position.max_bytes, located.visible_end,
-                           position.at_least_one);
+    auto read =
+        log_->read(position.offset, position.max_bytes, located.visible_end, position.at_least_one);
     if (!read.ok()) {
         located.code = code_of_refusal(read.code());
         return located;

@@ -40,16 +40,15 @@ struct Follower {
 };
 struct Leader {
     Epoch epoch;
-    Offset epoch_start;                      // the log end when the epoch began
-    std::set<BrokerId> isr;                  // with this broker
+    Offset epoch_start;      // the log end when the epoch began
+    std::set<BrokerId> isr;  // with this broker
     std::size_t replica_count = 1;
     std::map<BrokerId, Offset> end_offsets;  // of the others: one past the last record they hold
 };
 using Role = std::variant<Offline, Idle, Follower, Leader>;
 
-using PartitionEvent =
-    std::variant<LogOpened, Assignment, PartitionSettings, Appended, FollowerFetched, Synced,
-                 LogStartMoved, TakenOffline>;
+using PartitionEvent = std::variant<LogOpened, Assignment, PartitionSettings, Appended,
+                                    FollowerFetched, Synced, LogStartMoved, TakenOffline>;
 
 class Partition {
 public:

@@ -111,7 +111,7 @@ struct Effects {
     bool sync_wanted = false;             // somebody waits for the durable end
     bool appended = false;                // the log grew
     bool high_watermark_moved = false;
-    std::optional<Error> disk_failed;     // the log directory must go offline
+    std::optional<Error> disk_failed;  // the log directory must go offline
 };
 
 // --- reading
@@ -140,9 +140,9 @@ struct Located {
     Offset high_watermark = no_offset;
     Offset last_stable = no_offset;
     Offset log_start = no_offset;
-    Offset visible_end = no_offset;         // where reading stops; more comes when it moves
-    std::optional<EpochEnd> diverging;      // the reader must truncate to this; no records then
-    FileSlice records;                      // whole batches; of length 0 where nothing is new
+    Offset visible_end = no_offset;           // where reading stops; more comes when it moves
+    std::optional<EpochEnd> diverging;        // the reader must truncate to this; no records then
+    FileSlice records;                        // whole batches; of length 0 where nothing is new
     std::vector<AbortedTransaction> aborted;  // read_committed only, by first offset
 };
 

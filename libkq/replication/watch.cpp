@@ -7,7 +7,8 @@
 namespace kq {
 
 void call_all(std::vector<FiredWatch> fired) {
-    for (auto& watch : fired) watch.callback(watch.status);
+    for (auto& watch : fired)
+        watch.callback(watch.status);
 }
 
 WatchId WatchSet::add(WatchKind kind, Offset threshold, WatchCallback callback) {
@@ -41,11 +42,9 @@ void WatchSet::fire_if(Predicate due, const Status& status, std::vector<FiredWat
 
 void WatchSet::reached(WatchKind kind, Offset value, std::vector<FiredWatch>& fired) {
     if (watches_.empty()) return;
-    fire_if(
-        [kind, value](const Watch& watch) {
-            return watch.kind == kind && watch.threshold <= value;
-        },
-        done(), fired);
+    fire_if([kind,
+             value](const Watch& watch) { return watch.kind == kind && watch.threshold <= value; },
+            done(), fired);
 }
 
 void WatchSet::changed(std::vector<FiredWatch>& fired) {

@@ -165,6 +165,8 @@ public:
     const ProducerTable& producers() const { return producers_; }
     std::uint64_t size_bytes() const;
     std::size_t segment_count() const;
+    // Of the oldest segment; where log_start() differs, log-start-offset-checkpoint says so.
+    Offset first_segment_base() const;
     const std::string& directory() const { return place_.directory; }
     const Uuid& topic_id() const { return place_.topic_id; }
     const OpenReport& opened() const { return report_; }

@@ -11,6 +11,6 @@
 namespace kq {
 
 void handle_fetch(RequestContext& context, wire::FetchRequest request, PendingFetches& pending,
-                    Reply<wire::FetchResponse> reply);
+                  Reply<wire::FetchResponse> reply);
 
 }  // namespace kq

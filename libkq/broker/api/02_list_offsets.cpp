@@ -30,11 +30,16 @@ struct Gathering {
 // The first version that knows a special timestamp; all versions know -1 and -2.
 int version_of(std::int64_t timestamp) {
     switch (timestamp) {
-        case SpecialTimestamp::max_timestamp: return 7;
-        case SpecialTimestamp::earliest_local: return 8;
-        case SpecialTimestamp::latest_tiered: return 9;
-        case SpecialTimestamp::earliest_pending_upload: return 11;
-        default: return timestamp < SpecialTimestamp::earliest ? 99 : 1;
+        case SpecialTimestamp::max_timestamp:
+            return 7;
+        case SpecialTimestamp::earliest_local:
+            return 8;
+        case SpecialTimestamp::latest_tiered:
+            return 9;
+        case SpecialTimestamp::earliest_pending_upload:
+            return 11;
+        default:
+            return timestamp < SpecialTimestamp::earliest ? 99 : 1;
     }
 }
 

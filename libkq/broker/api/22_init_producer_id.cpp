@@ -16,8 +16,8 @@ void refuse(Reply<wire::InitProducerIdResponse> reply, Errc code) {
 
 }  // namespace
 
-void handle_init_producer_id(RequestContext&, wire::InitProducerIdRequest request,
-                             ProducerIds& ids, Reply<wire::InitProducerIdResponse> reply) {
+void handle_init_producer_id(RequestContext&, wire::InitProducerIdRequest request, ProducerIds& ids,
+                             Reply<wire::InitProducerIdResponse> reply) {
     // An epoch means nothing without its producer, nor a producer without its epoch (KIP-360).
     if ((request.producer_id == -1) != (request.producer_epoch == -1)) {
         return refuse(std::move(reply), Errc::invalid_request);

@@ -85,7 +85,8 @@ void handle_describe_log_dirs(RequestContext& context, wire::DescribeLogDirsRequ
         PartitionSet& set = router.at(i);
         set.loop().post([&set, &home, gathering, one_less] {
             home.post([sizes = set.sizes(), gathering, one_less]() mutable {
-                for (auto& size : sizes) gathering->sizes.push_back(std::move(size));
+                for (auto& size : sizes)
+                    gathering->sizes.push_back(std::move(size));
                 one_less();
             });
         });
