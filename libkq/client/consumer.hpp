@@ -57,6 +57,10 @@ public:
 
     void set_deadline(std::optional<MonoTime> deadline) { deadline_ = deadline; }
 
+    // A broker whose advertised address does not answer, though the bootstrap list does: what to
+    // tell a person beside the error.
+    std::optional<AdvertisedTrouble> advertised_trouble() const;
+
     ConsumerCore& core() { return *core_; }
 
 private:

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 
+#include "client/admin_types.hpp"
 #include "client/options.hpp"
 #include "client/producer_types.hpp"
 #include "client/runtime.hpp"
@@ -63,10 +64,15 @@ public:
     // The first failure of any batch, for an exit status and a message.
     const std::optional<Error>& first_error() const;
 
+    // A broker whose advertised address does not answer, though the bootstrap list does: what to
+    // tell a person beside the error.
+    std::optional<AdvertisedTrouble> advertised_trouble() const;
+
     ProducerCore& core() { return *core_; }
 
 private:
-    Status send_waiting(const ProducerRecord& record, Callback<void(const RecordReport&)>* report);
+    // Waits until a send() that would have blocked may be tried again.
+    Status wait_to_send(std::string_view topic, MonoTime deadline);
 
     ClientRuntime& runtime_;
     Millis block_max_;

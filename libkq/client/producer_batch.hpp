@@ -12,6 +12,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,7 +30,9 @@ struct PartitionQueue;
 struct ProducerBatch {
     explicit ProducerBatch(const BatchOptions& options) : builder(options) {}
 
-    std::uint64_t id = 0;  // ascending in order of creation
+    std::list<ProducerBatch>::iterator place;  // in the core's list
+    std::uint64_t id = 0;                      // ascending in order of creation
+    std::uint64_t id_room = 0;                 // ids from here on that halves of it may take
     PartitionQueue* queue = nullptr;
     std::size_t reserved_bytes = 0;  // of buffer.memory
     MonoTime created;
@@ -45,8 +48,8 @@ struct ProducerBatch {
     // The broker said that it does not have the batch, and that this sequence does not fit.
     bool refused = false;
 
-    int attempts = 0;  // that went out
-    bool reported = false;
+    int attempts = 0;            // that went out
+    bool maybe_written = false;  // an attempt went out and its answer did not tell
     struct RecordCallback {
         std::uint32_t index;  // in the batch
         WallTime timestamp;
@@ -63,8 +66,8 @@ struct PartitionQueue {
     const PartitionIndex index;
 
     ProducerBatch* open = nullptr;
-    std::deque<ProducerBatch*> waiting;  // closed; ascending ids
-    int in_flight = 0;
+    std::deque<ProducerBatch*> waiting;     // closed; ascending ids
+    std::vector<std::uint64_t> in_flight;   // ids
     MonoTime not_before = MonoTime::min();  // the pause after a failure
     std::uint64_t records = 0;              // ever put in
 
@@ -78,10 +81,18 @@ struct PartitionQueue {
     bool is_active = false;  // in the core's list
     bool has_work() const { return open != nullptr || !waiting.empty(); }
 
+    // No other batch of the partition that is under way or waits comes before this one.
+    bool is_first(const ProducerBatch& batch) const {
+        for (auto id : in_flight) {
+            if (id < batch.id) return false;
+        }
+        return waiting.empty() || waiting.front()->id >= batch.id;
+    }
     // Puts a batch back for another attempt, at its old place.
     void put_back(ProducerBatch& batch) {
         auto at = waiting.begin();
-        while (at != waiting.end() && (*at)->id < batch.id) ++at;
+        while (at != waiting.end() && (*at)->id < batch.id)
+            ++at;
         waiting.insert(at, &batch);
     }
 };

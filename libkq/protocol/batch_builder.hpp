@@ -46,6 +46,9 @@ public:
     void append(WallTime timestamp, std::optional<ByteView> key, std::optional<ByteView> value,
                 std::span<const RecordHeaderView> headers = {});
 
+    // Room for a batch of this size, so that it need not move while it grows.
+    void reserve(std::size_t bytes) { records_.reserve(bytes); }
+
     bool empty() const { return record_count_ == 0; }
     std::int32_t record_count() const { return record_count_; }
     // Of the batch if it were closed now, before compression.
