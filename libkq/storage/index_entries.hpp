@@ -62,10 +62,4 @@ const OffsetEntry* find_offset(std::span<const OffsetEntry> entries, std::int32_
 const OffsetEntry* find_position(std::span<const OffsetEntry> entries, std::int64_t position);
 const TimeEntry* find_timestamp(std::span<const TimeEntry> entries, std::int64_t timestamp_ms);
 
-// What read_committed readers need of a closed segment, and offset lookups.
-struct LoadedIndex {
-    std::vector<OffsetEntry> offsets;
-    std::vector<AbortedTransaction> aborted;
-};
-
 }  // namespace kq

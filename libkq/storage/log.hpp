@@ -13,7 +13,7 @@
 // errors   kafka_storage_error  a write or sync failed before: only a new open() knows what is
 // there
 //          disk_full            nothing was appended; the log goes on when there is room
-//          would_block          read() and aborted_transactions(): run warm_up() on the pool first
+//          would_block          read(): run warm_up() on the pool, then try again
 //          corrupt_file, corrupt_message, io_error
 // source   docs/formats.md; docs/architecture.md, "The log"
 #pragma once
@@ -34,11 +34,11 @@
 #include "storage/log_jobs.hpp"
 #include "storage/log_options.hpp"
 #include "storage/producer_table.hpp"
+#include "storage/segment.hpp"
 
 namespace kq {
 
 struct ValidatedBatch;  // protocol/batch_validator.hpp
-class Segment;
 
 // Which directory, whose records.
 struct LogPlace {
@@ -76,10 +76,6 @@ struct EpochEnd {
     Epoch epoch = no_epoch;
     Offset end = no_offset;
     friend bool operator==(const EpochEnd&, const EpochEnd&) = default;
-};
-
-struct TransactionsInRange {
-    std::vector<AbortedTransaction> aborted;  // by first offset
 };
 
 // What open() had to do.
@@ -138,8 +134,8 @@ public:
     // Errors: offset_out_of_range below log_start() or above log_end().
     Result<ReadResult> read(Offset from, std::uint32_t max_bytes, Offset upper_bound,
                             bool at_least_one);
-    // Aborted transactions that overlap [from, bound): for the range that a read() returned.
-    Result<TransactionsInRange> aborted_transactions(Offset from, Offset bound);
+    // Aborted transactions that overlap [from, bound), by first offset: for the range of a read().
+    std::vector<AbortedTransaction> aborted_transactions(Offset from, Offset bound) const;
     WarmUpJob warm_up(Offset from) const;
     void finish_warm_up(WarmUpJob job);
 
@@ -195,17 +191,14 @@ public:
     Status truncate_to(Offset end);
     // Blocks. Drops everything.
     Status truncate_fully_and_start_at(Offset start);
-    // Records below `start` can no longer be read. The caller persists it (log-start-offset-
-    // checkpoint) before delete_old_segments(). Requires: start <= log_end().
+    // Records below `start` can no longer be read. Requires: start <= log_end().
     void advance_log_start(Offset start);
     // Takes segments out of the log that are wholly below the high watermark and too old (by their
-    // youngest record), too much (retention.bytes), or below the log start.
-    // The caller guards against a clock that jumped.
+    // youngest record), too much (retention.bytes), or below the log start. The caller guards
+    // against a clock that jumped, and persists job.log_start() (LogDirectory::write_log_starts)
+    // before the job runs, so that the log start never goes back.
     DeleteJob delete_old_segments(WallTime now, Offset high_watermark);
     std::size_t expire_producers();
-    // Starts a new segment if the active one has become too old; true if it did.
-    Result<bool> roll_if_old(WallTime now);
-
     void set_options(const LogOptions& options) { options_ = options; }
 
     // ---- Going away
@@ -215,10 +208,54 @@ public:
     Status close_clean();
 
 private:
-    struct Scratch;
     friend class LogLoader;
+    // A batch that is about to be written, and what undoes it if the disk has no room.
+    struct Staged {
+        std::size_t index = 0;  // of the caller's batch
+        ByteView bytes;
+        BatchMark mark;
+        Epoch epoch = no_epoch;
+        ProducerId producer = no_producer;
+        std::optional<ProducerEntry> producer_before;
+        std::optional<AbortedTransaction> aborted;
+    };
+    using AppendResults = std::vector<Result<AppendResult>>;
 
     Log(FileSystem& files, const Clock& clock, LogPlace place, const LogOptions& options);
+
+    Segment& active() const { return *segments_.back(); }
+    Offset next_offset() const;  // behind what is staged
+    Status admit(std::uint64_t bytes);
+    Status find_room(std::uint64_t bytes);
+    Result<std::optional<ProducerBatch>> check_producer(const LeaderBatch& batch,
+                                                        AppendOrigin origin) const;
+    Status check_follower_batches(ByteView batches) const;
+    Status make_place(const BatchHeader& header, AppendResults* results);
+    Status stage(const BatchHeader& header, ByteView bytes, std::size_t index);
+    Result<AppendResult> stage_result(const BatchHeader& header, ByteView bytes, std::size_t index);
+    Status write_staged(AppendResults* results);
+    void undo_staged();
+    Error note_failure(const Error& error);
+    Status roll(Offset base);
+    void close_active();
+    Status add_segment(Offset base);
+    void add_producer_snapshot(Offset offset);
+
+    std::size_t segment_index_of(Offset offset) const;
+    Offset segment_end(std::size_t index) const;  // where the next one begins, or the log ends
+    Result<std::uint64_t> limit_position(std::size_t index, Offset upper_bound);
+    void unload_cold_segments(const Segment& keep);
+    TimestampSearch make_search(std::optional<WallTime> at_least) const;
+
+    std::vector<std::string> segment_files(const Segment& segment) const;
+    Status cut_at(Offset end);
+    Status drop_all(Offset start);
+    Status drop_segments_from(std::size_t first);
+    Status shorten_segment(Segment& segment, std::uint64_t bytes);
+    Status sync_all();
+    Status remove_snapshots_above(Offset offset);
+    bool is_too_old(const Segment& segment, WallTime now) const;
+    void drop_segments_before(std::size_t count, DeleteJob& job);
 
     FileSystem& files_;
     const Clock& clock_;
@@ -232,9 +269,33 @@ private:
     Offset log_end_{0};
     Offset durable_end_{0};
     Offset recovery_point_{0};
-    bool failed_ = false;
+
+    bool failed_ = false;  // what is on disk is known again only after the next open
     bool full_ = false;
+    std::uint64_t unchecked_bytes_ = 0;  // appended since the disk was last asked for its room
+
+    // What the next sync has to do beside the segments.
     bool rolled_since_sync_ = false;
+    bool names_changed_ = false;
+    bool parent_changed_ = false;
+    std::uint64_t epochs_version_ = 0;
+    std::uint64_t epochs_synced_version_ = 0;
+    std::vector<std::string> written_files_;
+    std::vector<SyncJob::SmallFile> small_files_;
+    bool syncing_ = false;
+    Offset snapshot_end_{0};  // of the newest producer snapshot
+    bool changed_ = false;    // since it was opened, so that close_clean() has something to do
+
+    std::vector<Staged> staged_;
+    std::uint64_t staged_bytes_ = 0;
+    std::vector<ByteView> pieces_;
+    struct Limit {  // where an upper bound of readers lies, for the next reader
+        Offset bound = no_offset;
+        Offset segment = no_offset;
+        std::uint64_t position = 0;
+    };
+    Limit limit_;
+    std::uint64_t loads_ = 0;
 };
 
 }  // namespace kq

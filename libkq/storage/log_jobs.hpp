@@ -18,6 +18,7 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "storage/batch_walk.hpp"
 #include "storage/index_entries.hpp"
 
 namespace kq {
@@ -37,24 +38,25 @@ private:
     struct SegmentFile {
         std::shared_ptr<File> file;
         Offset base;
-        std::uint64_t size;      // what finish_sync() may count as synced
-        bool give_back = false;  // rolled: the space allocated ahead is returned
+        std::uint64_t size = 0;  // what finish_sync() may count as synced
+        bool give_back = false;  // rolled: the space reserved ahead is returned
     };
     struct SmallFile {
         std::string path;
         Bytes content;
     };
-    Status sync_segments();
-    Status write_small_files();
+    Status sync_file(File& file);
+    Status write_small_file(const SmallFile& small);
+    Status run_steps();
 
     FileSystem* files_ = nullptr;
     Offset end_;
     std::uint64_t dirty_bytes_ = 0;
     std::vector<SegmentFile> segments_;
-    std::vector<SmallFile> small_files_;
-    std::vector<std::shared_ptr<File>> index_files_;
+    std::vector<std::string> written_files_;  // index files and such, written but not synced
+    std::vector<SmallFile> small_files_;      // to be written
     std::vector<std::string> directories_;
-    std::uint64_t epoch_file_version_ = 0;
+    std::uint64_t epochs_version_ = 0;
     bool sync_failed_ = false;  // the kernel may have dropped what it could not write: never retry
 };
 
@@ -96,16 +98,22 @@ public:
 
 private:
     friend class Log;
+    Status load_index();
+    Status rebuild_index();
+    Status find_batch();
+
     FileSystem* files_ = nullptr;
     std::string log_path_;
-    Offset segment_base_;
-    std::uint64_t segment_size_ = 0;
-    std::int32_t index_interval_bytes_ = 4096;
-    std::size_t flushed_entries_max_ = 0;  // of the active segment; closed ones: all
+    std::string index_path_;
+    Offset base_;
+    std::uint64_t size_ = 0;
+    std::int32_t index_interval_bytes_ = 0;
     Offset from_;
+    bool closed_ = false;
     bool rebuild_ = false;
     std::shared_ptr<File> file_;
-    std::shared_ptr<const LoadedIndex> index_;
+    std::shared_ptr<const std::vector<OffsetEntry>> offsets_;
+    std::optional<BatchRef> hint_;
 };
 
 struct TimestampOffset {
@@ -123,22 +131,26 @@ public:
 
 private:
     friend class Log;
-    struct Candidate {
-        std::string path;  // of the .log
+    struct Candidate {  // a segment that may hold the record
+        std::string log_path;
+        std::string offset_index_path;
+        std::string time_index_path;
         Offset base;
         std::uint64_t size = 0;
-        std::vector<OffsetEntry> offsets;  // not yet in the index files: the active segment's
+        WallTime max_timestamp;
+        std::vector<OffsetEntry> offsets;  // those that are not in the index files yet
         std::vector<TimeEntry> times;
-        std::size_t flushed_offsets = 0;
-        std::size_t flushed_times = 0;
-        bool active = false;
     };
-    Result<std::optional<TimestampOffset>> run_in(const Candidate& candidate) const;
+    Result<std::optional<TimestampOffset>> first_at_least(WallTime timestamp) const;
+    Result<std::optional<TimestampOffset>> largest() const;
+    Result<std::optional<TimestampOffset>> search(const Candidate& candidate,
+                                                  WallTime timestamp) const;
+    Result<std::uint64_t> start_position(const Candidate& candidate, WallTime timestamp) const;
 
     FileSystem* files_ = nullptr;
     std::optional<WallTime> at_least_;  // nothing: the record with the largest timestamp
     Offset from_;
-    std::vector<Candidate> candidates_;
+    std::vector<Candidate> candidates_;  // in the order of the log
 };
 
 }  // namespace kq

@@ -19,6 +19,7 @@ struct LogOptions {
     std::int32_t index_interval_bytes = 4096;     // index.interval.bytes
 
     bool delete_old = true;                                   // cleanup.policy holds "delete"
+    bool compact = false;                                     // cleanup.policy holds "compact"
     std::int64_t retention_bytes = -1;                        // retention.bytes; -1 = no limit
     Millis retention_ms{std::int64_t{7} * 24 * 3600 * 1000};  // retention.ms; -1 = no limit
 

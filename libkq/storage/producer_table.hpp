@@ -22,14 +22,15 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "protocol/record_batch.hpp"
 
 namespace kq {
 
-// The sequence `n` further on: 0 follows 2147483647.
-constexpr Sequence advanced(Sequence from, std::int32_t n) {
+// The sequence `n` before.
+constexpr Sequence stepped_back(Sequence from, std::int32_t n) {
     constexpr std::int32_t largest = 0x7fffffff;
-    if (from.value > largest - n) return Sequence{n - (largest - from.value) - 1};
-    return Sequence{from.value + n};
+    if (from.value < n) return Sequence{largest - (n - from.value) + 1};
+    return Sequence{from.value - n};
 }
 
 struct ProducerBatch {
@@ -39,7 +40,7 @@ struct ProducerBatch {
     WallTime timestamp = no_timestamp;
 
     Offset first_offset() const { return last_offset - offset_delta; }
-    Sequence first_sequence() const;
+    Sequence first_sequence() const { return stepped_back(last_sequence, offset_delta); }
     friend bool operator==(const ProducerBatch&, const ProducerBatch&) = default;
 };
 
@@ -76,7 +77,11 @@ struct ProducerAppend {
     WallTime timestamp = no_timestamp;
     bool transactional = false;
 
-    Sequence last_sequence() const { return advanced(base_sequence, offset_delta); }
+    // Batches that a coordinator writes bear no sequences.
+    Sequence last_sequence() const {
+        return base_sequence.value < 0 ? base_sequence
+                                       : sequence_after(base_sequence, offset_delta);
+    }
 };
 
 struct EndTransaction {
@@ -135,7 +140,7 @@ public:
     void restore(ProducerId producer, const std::optional<ProducerEntry>& entry);
 
 private:
-    void open_transaction(ProducerEntry& entry, ProducerId producer, Offset first);
+    ProducerEntry& entry_for(ProducerId producer, ProducerEpoch epoch, MonoTime now);
 
     std::uint32_t producers_max_;
     std::unordered_map<ProducerId, ProducerEntry> entries_;

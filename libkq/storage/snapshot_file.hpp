@@ -12,6 +12,7 @@
 
 #include <compare>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ public:
 
 private:
     SnapshotWriter(FileSystem& files, std::string path, std::shared_ptr<File> file);
+    Status flush();
+
     FileSystem* files_;
     std::string path_;
     std::shared_ptr<File> file_;  // null once finished or moved from

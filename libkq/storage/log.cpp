@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Log: making, closing, and what it knows. Appending is log_append.cpp, reading log_read.cpp,
+// durability log_sync.cpp, getting shorter log_shorten.cpp, opening log_loader.cpp.
+#include "storage/log.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "storage/file_names.hpp"
+#include "storage/log_loader.hpp"
+#include "storage/producer_snapshot.hpp"
+
+namespace kq {
+
+Log::Log(FileSystem& files, const Clock& clock, LogPlace place, const LogOptions& options)
+    : files_(files),
+      clock_(clock),
+      place_(std::move(place)),
+      options_(options),
+      producers_(options.producers_max) {}
+
+Log::~Log() = default;
+
+Result<std::unique_ptr<Log>> Log::create(FileSystem& files, const Clock& clock, LogPlace place,
+                                         const LogOptions& options, Offset start) {
+    std::unique_ptr<Log> log(new Log(files, clock, std::move(place), options));
+    LogLoader loader(*log);
+    KQ_TRY(loader.create(start));
+    return log;
+}
+
+Result<std::unique_ptr<Log>> Log::open(FileSystem& files, const Clock& clock, LogPlace place,
+                                       const LogOptions& options, const OpenHints& hints,
+                                       const OpenProgress& progress) {
+    std::unique_ptr<Log> log(new Log(files, clock, std::move(place), options));
+    LogLoader loader(*log);
+    KQ_TRY(loader.load(hints, progress));
+    return log;
+}
+
+Status Log::close_clean() {
+    KQ_CHECK(!syncing_ && staged_.empty());
+    if (failed_) return Error{Errc::kafka_storage_error, "the log failed before"};
+    if (!changed_ && !needs_sync()) return done();
+
+    close_active();
+    add_producer_snapshot(log_end_);
+    auto job = begin_sync();
+    auto result = job.run();
+    finish_sync(job, result);
+    return result;
+}
+
+// ---- What it knows
+
+std::uint64_t Log::size_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& segment : segments_)
+        bytes += segment->size_bytes();
+    return bytes;
+}
+
+std::size_t Log::segment_count() const {
+    return segments_.size();
+}
+
+void Log::assign_epoch_start(Epoch epoch, Offset start) {
+    if (epochs_.assign(epoch, start)) ++epochs_version_;
+}
+
+EpochEnd Log::end_offset_of_epoch(Epoch epoch) const {
+    auto found = epochs_.end_of(epoch, log_end_);
+    return {found.epoch, found.end};
+}
+
+Offset Log::last_stable_offset(Offset high_watermark) const {
+    auto unstable = producers_.first_unstable(high_watermark);
+    return unstable ? std::min(*unstable, high_watermark) : high_watermark;
+}
+
+void Log::advance_high_watermark(Offset high_watermark) {
+    producers_.advance_high_watermark(high_watermark);
+}
+
+std::size_t Log::expire_producers() {
+    auto expired = producers_.expire(clock_.mono(), options_.producer_id_expiration_ms);
+    if (expired > 0) changed_ = true;
+    return expired;
+}
+
+// ---- Segments
+
+std::size_t Log::segment_index_of(Offset offset) const {
+    auto after = std::upper_bound(segments_.begin(), segments_.end(), offset,
+                                  [](Offset value, const std::unique_ptr<Segment>& segment) {
+                                      return value < segment->base();
+                                  });
+    return after == segments_.begin() ? 0 : static_cast<std::size_t>(after - segments_.begin()) - 1;
+}
+
+Offset Log::segment_end(std::size_t index) const {
+    return index + 1 < segments_.size() ? segments_[index + 1]->base() : log_end_;
+}
+
+Status Log::add_segment(Offset base) {
+    auto segment = std::make_unique<Segment>(files_, place_.directory, base);
+    KQ_TRY(segment->create(clock_.wall()));
+    segments_.push_back(std::move(segment));
+    names_changed_ = true;
+    changed_ = true;
+    return done();
+}
+
+void Log::close_active() {
+    active().close_indexes();
+    for (auto suffix : {offset_index_suffix, time_index_suffix, transaction_index_suffix}) {
+        written_files_.push_back(active().path(suffix));
+    }
+    names_changed_ = true;
+}
+
+// The file first: if there is no room for it, nothing has changed.
+Status Log::roll(Offset base) {
+    auto segment = std::make_unique<Segment>(files_, place_.directory, base);
+    KQ_TRY(segment->create(clock_.wall()));
+    close_active();
+    active().loaded_at = ++loads_;
+    segments_.push_back(std::move(segment));
+    unload_cold_segments(active());
+    add_producer_snapshot(base);
+    rolled_since_sync_ = true;
+    changed_ = true;
+    place_.logger.info("segment rolled", {kv("directory", place_.directory), kv("base", base)});
+    return done();
+}
+
+// Kafka's snapshot, and our file beside it. Without either a restart reads the log instead.
+void Log::add_producer_snapshot(Offset offset) {
+    if (offset <= snapshot_end_) return;
+    small_files_.push_back({segment_path(place_.directory, offset, producer_snapshot_suffix),
+                            encode_snapshot(producers_)});
+    if (producers_.size() > 0) {
+        small_files_.push_back({earlier_batches_path(place_.directory, offset),
+                                encode_earlier_batches(producers_, clock_.mono())});
+    }
+    snapshot_end_ = offset;
+}
+
+}  // namespace kq

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/log_directory.hpp"
+
+#include "storage/file_names.hpp"
+#include "storage/kq_file.hpp"
+
+namespace kq {
+
+namespace {
+
+constexpr std::string_view meta_properties_name = "meta.properties";
+constexpr std::string_view lock_name = ".lock";
+constexpr std::string_view clean_marker_name = ".kafka_cleanshutdown";
+constexpr std::string_view boot_name = "kq.boot";
+constexpr std::string_view recovery_points_name = "recovery-point-offset-checkpoint";
+constexpr std::string_view high_watermarks_name = "replication-offset-checkpoint";
+constexpr std::string_view log_starts_name = "log-start-offset-checkpoint";
+
+constexpr KqFileKind boot_kind{"boot", 1};
+constexpr std::size_t small_file_max = std::size_t{64} << 20;
+
+Error with_path(const std::string& path, const Error& error) {
+    return Error{error.code, path + ": " + error.message};
+}
+
+}  // namespace
+
+LogDirectory::LogDirectory(FileSystem& files, std::string path, Logger logger)
+    : files_(files), path_(std::move(path)), logger_(std::move(logger)) {}
+
+LogDirectory::~LogDirectory() = default;
+
+Result<std::unique_ptr<LogDirectory>> LogDirectory::open(FileSystem& files, std::string path,
+                                                         Logger logger) {
+    std::unique_ptr<LogDirectory> directory(
+        new LogDirectory(files, std::move(path), std::move(logger)));
+    KQ_TRY(files.mkdir(directory->path_));
+    KQ_LET(directory->lock_, files.lock(directory->file(lock_name)));
+    KQ_TRY(directory->read_state());
+    return directory;
+}
+
+Status LogDirectory::read_state() {
+    auto meta_path = file(meta_properties_name);
+    auto meta = read_file(files_, meta_path, small_file_max);
+    if (meta.ok()) {
+        auto identity = parse_meta_properties(as_text(meta.value()));
+        if (!identity.ok()) return with_path(meta_path, identity.error());
+        identity_ = std::move(identity).value();
+    } else if (meta.code() != Errc::not_found) {
+        return meta.error();
+    }
+
+    auto marker = read_file(files_, file(clean_marker_name), small_file_max);
+    auto clean = marker.ok() ? parse_clean_shutdown(as_text(marker.value()))
+                             : Result<std::optional<BrokerEpoch>>(marker.error());
+    if (clean.ok()) {
+        last_stop_ = LastStop::clean;
+        clean_broker_epoch_ = clean.value();
+    } else {
+        // A marker that cannot be understood promises nothing: everything is checked.
+        if (marker.ok()) {
+            logger_.warn("clean-shutdown marker is not understood", {kv("error", clean.error())});
+        } else if (marker.code() != Errc::not_found) {
+            return marker.error();
+        }
+        auto boot = read_file(files_, file(boot_name), small_file_max);
+        if (boot.ok()) {
+            auto id = unwrap_kq_file(boot_kind, boot.value());
+            bool same = id.ok() && as_text(id.value().content) == files_.boot_id();
+            last_stop_ = same ? LastStop::process_died : LastStop::host_died;
+        }
+    }
+
+    recovery_points_ = read_checkpoint(recovery_points_name);
+    high_watermarks_ = read_checkpoint(high_watermarks_name);
+    log_starts_ = read_checkpoint(log_starts_name);
+    return done();
+}
+
+// A checkpoint that is missing or damaged is as good as an empty one: recovery reads more, and high
+// watermarks are found again. (Log starts are synced before anything is deleted on their strength;
+// where that file is damaged, deleted records that are still there come back.)
+OffsetsByPartition LogDirectory::read_checkpoint(std::string_view name) {
+    auto content = read_file(files_, file(name), small_file_max);
+    if (content.code() == Errc::not_found) return {};
+    auto offsets = content.ok() ? parse_offset_checkpoint(as_text(content.value()))
+                                : Result<OffsetsByPartition>(content.error());
+    if (offsets.ok()) return std::move(offsets).value();
+    logger_.warn("checkpoint file ignored", {kv("path", file(name)), kv("error", offsets.error())});
+    return {};
+}
+
+Status LogDirectory::write_identity(const DirectoryIdentity& identity) {
+    KQ_TRY(replace_file(files_, file(meta_properties_name),
+                        as_bytes(format_meta_properties(identity))));
+    identity_ = identity;
+    return done();
+}
+
+Status LogDirectory::mark_started() {
+    // First the boot, then the marker: in between a crash looks like a clean stop, which it was.
+    KQ_TRY(
+        replace_file(files_, file(boot_name), wrap_kq_file(boot_kind, as_bytes(files_.boot_id()))));
+    auto removed = files_.unlink(file(clean_marker_name));
+    if (!removed.ok() && removed.code() != Errc::not_found) return removed;
+    return files_.sync_dir(path_);
+}
+
+Status LogDirectory::mark_clean(BrokerEpoch broker_epoch) {
+    return replace_file(files_, file(clean_marker_name),
+                        as_bytes(format_clean_shutdown(broker_epoch)));
+}
+
+Result<std::vector<PartitionDirectory>> LogDirectory::partitions() const {
+    std::vector<PartitionDirectory> found;
+    KQ_LET(auto names, files_.list(path_));
+    for (const auto& name : names) {
+        auto path = file(name);
+        auto parsed = parse_directory_name(name);
+        if (!parsed) {
+            KQ_LET(auto info, files_.info(path));
+            if (!info.is_directory) continue;
+            return Error{Errc::unsupported,
+                         path + ": a directory that is no partition's; move it elsewhere"};
+        }
+        if (parsed->kind != DirectoryKind::partition) continue;
+
+        PartitionDirectory partition{std::move(parsed->partition), path, std::nullopt};
+        auto metadata_path = path + '/' + std::string(partition_metadata_name);
+        auto metadata = read_file(files_, metadata_path, small_file_max);
+        if (metadata.ok()) {
+            auto topic_id = parse_partition_metadata(as_text(metadata.value()));
+            if (topic_id.code() == Errc::unsupported) {
+                return with_path(metadata_path, topic_id.error());
+            }
+            if (topic_id.ok()) {
+                partition.topic_id = topic_id.value();
+            } else {
+                logger_.warn("partition.metadata is not understood",
+                             {kv("path", metadata_path), kv("error", topic_id.error())});
+            }
+        } else if (metadata.code() != Errc::not_found) {
+            // A file that bears a partition's name is no partition.
+            KQ_LET(auto info, files_.info(path));
+            if (info.is_directory) return metadata.error();
+            continue;
+        }
+        found.push_back(std::move(partition));
+    }
+    return found;
+}
+
+std::string LogDirectory::partition_path(const TopicPartition& partition) const {
+    KQ_CHECK(is_legal_topic_name(partition.topic) && partition.partition.value >= 0);
+    return file(partition.text());
+}
+
+OpenHints LogDirectory::hints_for(const TopicPartition& partition) const {
+    OpenHints hints;
+    hints.last_stop = last_stop_;
+    if (auto at = recovery_points_.find(partition); at != recovery_points_.end()) {
+        hints.recovery_point = at->second;
+    }
+    if (auto at = log_starts_.find(partition); at != log_starts_.end()) {
+        hints.log_start = at->second;
+    }
+    return hints;
+}
+
+Result<std::string> LogDirectory::rename_partition(const TopicPartition& partition, Random& random,
+                                                   std::string_view suffix) {
+    auto to = file(renamed_directory_name(partition, random.uuid(), suffix));
+    KQ_TRY(files_.rename(partition_path(partition), to));
+    KQ_TRY(files_.sync_dir(path_));
+    return to;
+}
+
+Result<std::string> LogDirectory::rename_for_deletion(const TopicPartition& partition,
+                                                      Random& random) {
+    return rename_partition(partition, random, "delete");
+}
+
+Result<std::string> LogDirectory::rename_as_stray(const TopicPartition& partition, Random& random) {
+    return rename_partition(partition, random, "stray");
+}
+
+Result<std::vector<std::string>> LogDirectory::renamed_for_deletion() const {
+    std::vector<std::string> found;
+    KQ_LET(auto names, files_.list(path_));
+    for (const auto& name : names) {
+        auto parsed = parse_directory_name(name);
+        if (parsed && parsed->kind == DirectoryKind::deleted) found.push_back(file(name));
+    }
+    return found;
+}
+
+Status LogDirectory::delete_renamed(const std::string& path) {
+    auto name = path.substr(path.rfind('/') + 1);
+    auto parsed = parse_directory_name(name);
+    KQ_CHECK(parsed && parsed->kind == DirectoryKind::deleted && parent_of(path) == path_);
+    KQ_TRY(remove_tree(files_, path));
+    return files_.sync_dir(path_);
+}
+
+Status LogDirectory::write_recovery_points(OffsetsByPartition offsets) {
+    KQ_TRY(replace_file(files_, file(recovery_points_name),
+                        as_bytes(format_offset_checkpoint(offsets))));
+    recovery_points_ = std::move(offsets);
+    return done();
+}
+
+Status LogDirectory::write_high_watermarks(OffsetsByPartition offsets) {
+    KQ_TRY(replace_file(files_, file(high_watermarks_name),
+                        as_bytes(format_offset_checkpoint(offsets))));
+    high_watermarks_ = std::move(offsets);
+    return done();
+}
+
+Status LogDirectory::write_log_starts(OffsetsByPartition offsets) {
+    KQ_TRY(
+        replace_file(files_, file(log_starts_name), as_bytes(format_offset_checkpoint(offsets))));
+    log_starts_ = std::move(offsets);
+    return done();
+}
+
+}  // namespace kq

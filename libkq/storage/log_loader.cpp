@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// LogLoader: the order of things, and recovery. Opening single segments is segment_loader.cpp,
+// producers are producer_loader.cpp.
+#include "storage/log_loader.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "storage/file_names.hpp"
+#include "storage/producer_replay.hpp"
+#include "storage/swap_files.hpp"
+
+namespace kq {
+
+namespace {
+
+constexpr std::size_t small_file_max = std::size_t{16} << 20;
+
+}  // namespace
+
+Status LogLoader::create(Offset start) {
+    KQ_TRY(log_.files_.mkdir(log_.place_.directory));
+    KQ_TRY(write_metadata());
+    log_.log_start_ = log_.log_end_ = start;
+    log_.durable_end_ = log_.recovery_point_ = start;
+    log_.parent_changed_ = true;
+    return log_.add_segment(start);
+}
+
+// Not synced: a partition that was never synced holds nothing that was promised.
+Status LogLoader::write_metadata() {
+    if (log_.place_.topic_id.is_zero()) return done();
+    auto path = log_.place_.directory + '/' + std::string(partition_metadata_name);
+    KQ_LET(auto file, log_.files_.open(path, OpenMode::create));
+    KQ_TRY(file->truncate(0));
+    KQ_TRY(file->pwrite(0, as_bytes(format_partition_metadata(log_.place_.topic_id))));
+    log_.written_files_.push_back(path);
+    log_.names_changed_ = true;
+    return done();
+}
+
+Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
+    KQ_TRY(log_.files_.mkdir(log_.place_.directory));
+    KQ_TRY(list_directory());
+    if (!found_.has_metadata) KQ_TRY(write_metadata());
+    KQ_TRY(make_segments(hints.log_start));
+    KQ_TRY(load_epochs());
+
+    bool clean = hints.last_stop == LastStop::clean;
+    auto& segments = log_.segments_;
+    auto first_scanned = clean ? segments.size() - 1 : log_.segment_index_of(hints.recovery_point);
+    for (std::size_t i = 0; i < first_scanned; ++i)
+        KQ_TRY(open_closed(*segments[i]));
+    bool scan_needed = !clean;
+    if (clean) {
+        KQ_LET(bool sound, open_active(log_.active()));
+        scan_needed = !sound;
+    }
+    if (scan_needed) {
+        KQ_TRY(recover_from(first_scanned, progress));
+    } else if (epochs_lost_ && log_.log_end_ > segments.front()->base()) {
+        KQ_TRY(rebuild_epochs());
+    }
+    KQ_TRY(settle_ends(hints));
+    if (!scan_needed) KQ_TRY(load_producers(log_.log_end_));
+    KQ_TRY(remove_stray_snapshots());
+
+    log_.recovery_point_ = scan_needed
+                               ? std::clamp(hints.recovery_point, log_.log_start_, log_.log_end_)
+                               : log_.log_end_;
+    log_.durable_end_ = log_.recovery_point_;
+    if (scan_needed) log_.names_changed_ = log_.parent_changed_ = log_.changed_ = true;
+    return done();
+}
+
+// ---- The directory
+
+Status LogLoader::list_directory() {
+    auto& files = log_.files_;
+    KQ_LET(auto names, files.list(log_.place_.directory));
+    KQ_LET(bool settled, settle_temporary_files(files, log_.place_.directory, names));
+    if (settled) {
+        KQ_LET(names, files.list(log_.place_.directory));
+        log_.names_changed_ = true;
+    }
+    for (const auto& name : names) {
+        if (auto base = offset_in_name(name, log_suffix)) found_.logs.push_back(*base);
+        if (auto base = offset_in_name(name, transaction_index_suffix)) {
+            found_.transaction_indexes.push_back(*base);
+        }
+        if (auto offset = offset_in_name(name, producer_snapshot_suffix)) {
+            found_.snapshots.push_back(*offset);
+        }
+        if (auto offset = offset_in_earlier_batches_name(name)) found_.earlier.push_back(*offset);
+        if (name == epoch_file_name) found_.has_epoch_file = true;
+        if (name == partition_metadata_name) found_.has_metadata = true;
+    }
+    snapshots_listed_ = true;
+    std::sort(found_.logs.begin(), found_.logs.end());
+    std::sort(found_.snapshots.begin(), found_.snapshots.end());
+    return remove_orphans(names);
+}
+
+// Index files whose segment is gone: its deletion was interrupted.
+Status LogLoader::remove_orphans(const std::vector<std::string>& names) {
+    for (const auto& name : names) {
+        for (auto suffix : {offset_index_suffix, time_index_suffix, transaction_index_suffix}) {
+            auto base = offset_in_name(name, suffix);
+            if (!base || std::binary_search(found_.logs.begin(), found_.logs.end(), *base)) {
+                continue;
+            }
+            KQ_TRY(log_.files_.unlink(log_.place_.directory + '/' + name));
+            log_.names_changed_ = true;
+        }
+    }
+    return done();
+}
+
+Status LogLoader::make_segments(Offset start) {
+    for (auto base : found_.logs) {
+        log_.segments_.push_back(
+            std::make_unique<Segment>(log_.files_, log_.place_.directory, base));
+    }
+    if (log_.segments_.empty()) KQ_TRY(log_.add_segment(start));
+    return done();
+}
+
+// ---- Epochs
+
+Status LogLoader::load_epochs() {
+    // Without the file, and without records, there is nothing to know.
+    epochs_lost_ = true;
+    if (!found_.has_epoch_file) return done();
+    auto path = log_.place_.directory + '/' + std::string(epoch_file_name);
+    auto content = read_file(log_.files_, path, small_file_max);
+    if (!content.ok() && content.code() != Errc::corrupt_file) return content.error();
+    auto epochs = content.ok() ? parse_epoch_checkpoint(as_text(content.value()))
+                               : Result<std::vector<EpochStart>>(content.error());
+    if (epochs.code() == Errc::unsupported) {
+        return Error{Errc::unsupported, path + ": " + epochs.error().message};
+    }
+    if (!epochs.ok()) {
+        find(path + ": " + epochs.error().message);
+        return done();
+    }
+    epochs_lost_ = false;
+    log_.epochs_ = EpochHistory(std::move(epochs).value());
+    return done();
+}
+
+Status LogLoader::rebuild_epochs() {
+    log_.epochs_.clear();
+    for (const auto& segment : log_.segments_) {
+        if (segment->size_bytes() == 0) continue;
+        KQ_LET(auto file, log_.files_.open(segment->path(log_suffix), OpenMode::read));
+        HeaderWalk walk(*file, 0, segment->size_bytes(), MayWait::yes);
+        BatchHeader header;
+        while (true) {
+            auto more = walk.next(header);
+            if (more.code() == Errc::corrupt_file) {
+                find(segment->path(log_suffix) + ": " + more.error().message);
+                break;
+            }
+            if (!more.ok()) return more.error();
+            if (!more.value()) break;
+            if (header.leader_epoch > log_.epochs_.latest()) {
+                log_.epochs_.assign(header.leader_epoch, header.base_offset);
+            }
+        }
+    }
+    ++log_.epochs_version_;
+    log_.changed_ = true;
+    return done();
+}
+
+// ---- Recovery
+
+Status LogLoader::recover_from(std::size_t first, const OpenProgress& progress) {
+    auto& segments = log_.segments_;
+    if (epochs_lost_) {
+        // Beyond the damage, if there is any, nothing is believed: settle_ends() cuts it off.
+        for (std::size_t i = first; i < segments.size(); ++i) {
+            KQ_TRY(segments[i]->open_file(OpenMode::read_write));
+        }
+        KQ_TRY(rebuild_epochs());
+    }
+    KQ_TRY(load_producers(segments[first]->base()));
+
+    ScanStart start;
+    start.next_expected = segments[first]->base();
+    for (std::size_t i = first; i < segments.size(); ++i) {
+        auto& segment = *segments[i];
+        // Compaction leaves gaps. Elsewhere a gap means that the tail of the segment before was
+        // lost, and what follows is no continuation of it.
+        bool follows = i == first || segment.base() == start.next_expected ||
+                       (log_.options_.compact && segment.base() > start.next_expected);
+        if (!follows) {
+            find(segment.path(log_suffix) + ": the log ends at " +
+                 std::to_string(start.next_expected.value) + " before it");
+            KQ_TRY(cut_behind(i - 1, ScanResult{segments[i - 1]->size_bytes(), {}, {}, {}}));
+            break;
+        }
+        start.base = segment.base();
+        start.next_expected = std::max(start.next_expected, segment.base());
+        KQ_LET(auto result, scan(segment, start));
+        start.next_expected = result.next;
+        start.epoch_floor = result.last_epoch;
+        log_.report_.scanned_bytes += result.sound_bytes;
+        if (progress) progress(log_.report_.scanned_bytes);
+        if (result.damage) {
+            find(segment.path(log_suffix) + ": at " + std::to_string(result.sound_bytes) + ": " +
+                 *result.damage);
+            KQ_TRY(cut_behind(i, result));
+            break;
+        }
+    }
+    log_.log_end_ = start.next_expected;
+    // All but the last are closed; their indexes count once the next sync has brought them out.
+    for (std::size_t i = first; i < segments.size(); ++i) {
+        auto& segment = *segments[i];
+        if (i + 1 == segments.size()) {
+            segment.flush_indexes_sometimes();
+            continue;
+        }
+        segment.close_indexes();
+        for (auto suffix : {offset_index_suffix, time_index_suffix, transaction_index_suffix}) {
+            log_.written_files_.push_back(segment.path(suffix));
+        }
+    }
+    return done();
+}
+
+Result<ScanResult> LogLoader::scan(Segment& segment, const ScanStart& start) {
+    KQ_TRY(segment.open_file(OpenMode::read_write));
+    auto file_bytes = segment.size_bytes();
+    segment.restart_indexes();
+    segment.set_created(log_.clock_.wall());
+    KQ_TRY(unlink_quietly(segment.path(transaction_index_suffix)));
+
+    auto result = scan_segment(
+        *segment.file(), start,
+        [&](const BatchHeader& header, std::uint64_t, ByteView batch) -> Status {
+            segment.note(BatchMark::of(header), log_.options_.index_interval_bytes);
+            if (header.leader_epoch > log_.epochs_.latest()) {
+                log_.assign_epoch_start(header.leader_epoch, header.base_offset);
+            }
+            auto aborted = replay(log_.producers_, header, batch, now_);
+            if (!aborted.ok()) {
+                find(segment.path(log_suffix) + ": offset " +
+                     std::to_string(header.base_offset.value) + ": " + aborted.error().message);
+            } else if (aborted.value()) {
+                segment.note_aborted(*aborted.value());
+            }
+            return done();
+        });
+    if (result.code() == Errc::unsupported) {
+        return Error{Errc::unsupported, segment.path(log_suffix) + ": " + result.error().message};
+    }
+    if (result.ok()) {
+        KQ_CHECK(segment.size_bytes() == result.value().sound_bytes);
+        log_.report_.cut_bytes += file_bytes - result.value().sound_bytes;
+    }
+    return result;
+}
+
+// Later segments go first, newest before older: a crash in between finds the same damage again.
+Status LogLoader::cut_behind(std::size_t index, const ScanResult& result) {
+    auto& segments = log_.segments_;
+    auto removed = segments.size() - (index + 1);
+    for (std::size_t i = index + 1; i < segments.size(); ++i) {
+        KQ_LET(auto info, log_.files_.info(segments[i]->path(log_suffix)));
+        log_.report_.cut_bytes += info.size;
+    }
+    KQ_TRY(log_.drop_segments_from(index + 1));
+    log_.report_.removed_segments += static_cast<std::uint32_t>(removed);
+    auto& segment = *segments[index];
+    if (segment.file()->size() > result.sound_bytes) {
+        KQ_TRY(segment.file()->truncate(result.sound_bytes));
+    }
+    return done();
+}
+
+// Where the log begins and ends is known now; what lies outside goes.
+Status LogLoader::settle_ends(const OpenHints& hints) {
+    auto& segments = log_.segments_;
+    log_.log_start_ = std::max(hints.log_start, segments.front()->base());
+    if (log_.log_start_ > log_.log_end_) {
+        // The records that were left behind the log start were lost.
+        find("the log ends at " + std::to_string(log_.log_end_.value) + ", before its start at " +
+             std::to_string(log_.log_start_.value));
+        KQ_TRY(log_.drop_segments_from(0));
+        log_.log_end_ = log_.log_start_;
+        log_.producers_.clear();
+        KQ_TRY(log_.add_segment(log_.log_start_));
+    }
+    bool from_end = log_.epochs_.truncate_from_end(log_.log_end_);
+    bool from_start = log_.epochs_.truncate_from_start(log_.log_start_);
+    // An epoch that had no records is not worth a write.
+    if ((from_end && log_.report_.changed()) || from_start) ++log_.epochs_version_;
+    return done();
+}
+
+void LogLoader::find(std::string what) {
+    log_.place_.logger.warn("damage found", {kv("what", what)});
+    if (log_.report_.findings.size() < 100) log_.report_.findings.push_back(std::move(what));
+}
+
+Status LogLoader::unlink_quietly(const std::string& path) {
+    auto removed = log_.files_.unlink(path);
+    if (removed.ok()) log_.names_changed_ = true;
+    return removed.code() == Errc::not_found ? done() : removed;
+}
+
+}  // namespace kq

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Log: durability, and the jobs of the I/O pool that make it.
+#include <algorithm>
+
+#include "base/check.hpp"
+#include "base/mutant.hpp"
+#include "storage/file_names.hpp"
+#include "storage/log.hpp"
+
+namespace kq {
+
+bool Log::needs_sync() const {
+    // An epoch without records may be forgotten.
+    return durable_end_ < log_end_ || names_changed_ || !small_files_.empty() ||
+           !written_files_.empty();
+}
+
+SyncJob Log::begin_sync() {
+    KQ_CHECK(!syncing_ && !failed_);
+    syncing_ = true;
+    rolled_since_sync_ = false;
+
+    SyncJob job;
+    job.files_ = &files_;
+    job.end_ = log_end_;
+    // Dirty segments are the newest ones.
+    for (auto at = segments_.size(); at > 0; --at) {
+        auto& segment = *segments_[at - 1];
+        if (segment.synced_bytes == segment.size_bytes()) {
+            if (at < segments_.size()) break;
+            continue;
+        }
+        bool give_back = at < segments_.size() && segment.allocated_bytes > segment.size_bytes();
+        job.segments_.push_back({segment.file(), segment.base(), segment.size_bytes(), give_back});
+        job.dirty_bytes_ += segment.size_bytes() - segment.synced_bytes;
+    }
+    std::reverse(job.segments_.begin(), job.segments_.end());
+
+    job.epochs_version_ = epochs_version_;
+    job.small_files_ = std::move(small_files_);
+    small_files_.clear();
+    if (epochs_version_ != epochs_synced_version_) {
+        auto text = format_epoch_checkpoint(epochs_.entries());
+        job.small_files_.push_back(
+            {place_.directory + '/' + std::string(epoch_file_name), to_bytes(as_bytes(text))});
+    }
+    job.written_files_ = std::move(written_files_);
+    written_files_.clear();
+    if (names_changed_ || !job.small_files_.empty()) {
+        job.directories_.push_back(place_.directory);
+        if (parent_changed_) job.directories_.push_back(parent_of(place_.directory));
+    }
+    names_changed_ = parent_changed_ = false;
+    return job;
+}
+
+void Log::finish_sync(const SyncJob& job, const Status& result) {
+    KQ_CHECK(syncing_);
+    syncing_ = false;
+    if (result.ok()) {
+        for (const auto& synced : job.segments_) {
+            auto& segment = *segments_[segment_index_of(synced.base)];
+            if (segment.base() == synced.base && segment.file() == synced.file) {
+                segment.synced_bytes = synced.size;
+                if (synced.give_back) segment.allocated_bytes = synced.size;
+            }
+        }
+        unload_cold_segments(active());
+        epochs_synced_version_ = job.epochs_version_;
+        durable_end_ = std::max(durable_end_, job.end());
+        recovery_point_ = std::max(recovery_point_, job.end());
+        return;
+    }
+    if (job.sync_failed_ || result.code() != Errc::disk_full) {
+        // The kernel forgets what it could not write: a second sync would succeed without having
+        // written it (I31).
+        failed_ = true;
+        place_.logger.error("sync failed",
+                            {kv("directory", place_.directory), kv("error", result.error())});
+        return;
+    }
+    // A small file found no room. Nothing is lost by doing all of it again.
+    full_ = true;
+    small_files_.insert(small_files_.begin(), job.small_files_.begin(), job.small_files_.end());
+    written_files_.insert(written_files_.begin(), job.written_files_.begin(),
+                          job.written_files_.end());
+    names_changed_ = true;
+    parent_changed_ = parent_changed_ || job.directories_.size() > 1;
+}
+
+// ---- SyncJob
+
+Status SyncJob::run() {
+    return run_steps();
+}
+
+// The epoch file and the names come with the records: the recovery point must not pass anything
+// that a scan would be needed to find out.
+Status SyncJob::run_steps() {
+    for (auto& segment : segments_) {
+        if (segment.give_back) KQ_TRY(segment.file->truncate(segment.size));
+        KQ_TRY(sync_file(*segment.file));
+    }
+    for (const auto& path : written_files_) {
+        auto file = files_->open(path, OpenMode::read_write);
+        if (file.code() == Errc::not_found) continue;  // not every segment has every index
+        if (!file.ok()) return file.error();
+        KQ_TRY(sync_file(*file.value()));
+    }
+    for (const auto& small : small_files_)
+        KQ_TRY(write_small_file(small));
+    if (mutant(Mutant::skip_directory_sync)) return done();
+    for (const auto& directory : directories_) {
+        auto synced = files_->sync_dir(directory);
+        if (!synced.ok()) {
+            sync_failed_ = true;
+            return synced;
+        }
+    }
+    return done();
+}
+
+Status SyncJob::sync_file(File& file) {
+    auto synced = file.sync();
+    if (!synced.ok() && mutant(Mutant::retry_failed_sync)) synced = file.sync();
+    if (!synced.ok()) sync_failed_ = true;
+    return synced;
+}
+
+// As replace_file() does it; the directory is synced once for all of them.
+Status SyncJob::write_small_file(const SmallFile& small) {
+    auto temporary = small.path + ".tmp";
+    KQ_LET(auto file, files_->open(temporary, OpenMode::create));
+    KQ_TRY(file->truncate(0));
+    KQ_TRY(file->pwrite(0, small.content));
+    KQ_TRY(sync_file(*file));
+    return files_->rename(temporary, small.path);
+}
+
+// ---- Space ahead
+
+std::optional<AllocateJob> Log::wants_space() {
+    auto ahead = options_.allocate_ahead_bytes;
+    auto& segment = active();
+    if (ahead == 0 || failed_ || full_ || segment.size_bytes() < ahead / 4) return std::nullopt;
+    if (segment.allocated_bytes > segment.size_bytes() + ahead / 2) return std::nullopt;
+
+    auto position = std::max(segment.allocated_bytes, segment.size_bytes());
+    auto segment_max = static_cast<std::uint64_t>(options_.segment_bytes);
+    if (position >= segment_max) return std::nullopt;
+    AllocateJob job;
+    job.file_ = segment.file();
+    job.position_ = position;
+    job.length_ = std::min(ahead, segment_max - position);
+    segment.allocated_bytes = position + job.length_;
+    return job;
+}
+
+void AllocateJob::run() {
+    static_cast<void>(file_->allocate(position_, length_).ok());
+}
+
+}  // namespace kq

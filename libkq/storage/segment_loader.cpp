@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// LogLoader: opening single segments after a clean stop, with as few reads as possible.
+#include <algorithm>
+
+#include "storage/file_names.hpp"
+#include "storage/log_loader.hpp"
+
+namespace kq {
+
+namespace {
+
+constexpr std::size_t index_bytes_max = std::size_t{256} << 20;
+
+// The last `n` bytes of a file, and its size; fewer when it is shorter.
+struct Tail {
+    std::uint64_t file_bytes = 0;
+    Bytes bytes;
+};
+Result<Tail> read_tail(FileSystem& files, const std::string& path, std::size_t n) {
+    KQ_LET(auto file, files.open(path, OpenMode::read));
+    Tail tail;
+    tail.file_bytes = file->size();
+    auto wanted = static_cast<std::size_t>(std::min<std::uint64_t>(n, tail.file_bytes));
+    tail.bytes.resize(wanted);
+    KQ_LET(auto got, file->pread(tail.file_bytes - wanted, tail.bytes));
+    tail.bytes.resize(got);
+    return tail;
+}
+
+}  // namespace
+
+// The last entry of an index file and how many there are. Errors: corrupt_file, not_found: the file
+// is to be made again.
+Result<std::optional<OffsetEntry>> LogLoader::last_offset_entry(const Segment& segment,
+                                                                std::size_t& count) {
+    KQ_LET(auto tail,
+           read_tail(log_.files_, segment.path(offset_index_suffix), OffsetEntry::bytes));
+    count = static_cast<std::size_t>(tail.file_bytes / OffsetEntry::bytes);
+    if (tail.file_bytes == 0) return std::optional<OffsetEntry>{};
+    if (tail.file_bytes % OffsetEntry::bytes != 0 || tail.bytes.size() != OffsetEntry::bytes) {
+        return Error{Errc::corrupt_file, "not whole entries"};
+    }
+    OffsetEntry entry{load_be<std::int32_t>(tail.bytes.data()),
+                      load_be<std::int32_t>(tail.bytes.data() + 4)};
+    if (entry.relative_offset < 0 || entry.position <= 0 ||
+        static_cast<std::uint64_t>(entry.position) >= segment.size_bytes()) {
+        return Error{Errc::corrupt_file, "its last entry points nowhere"};
+    }
+    return std::optional<OffsetEntry>{entry};
+}
+
+Result<std::optional<TimeEntry>> LogLoader::last_time_entry(const Segment& segment,
+                                                            std::size_t& count) {
+    // Two entries: one of zeros alone may be a record of 1970, behind another it is Kafka's
+    // reserve.
+    KQ_LET(auto tail,
+           read_tail(log_.files_, segment.path(time_index_suffix), 2 * TimeEntry::bytes));
+    count = static_cast<std::size_t>(tail.file_bytes / TimeEntry::bytes);
+    if (tail.file_bytes == 0) return std::optional<TimeEntry>{};
+    if (tail.file_bytes % TimeEntry::bytes != 0) {
+        return Error{Errc::corrupt_file, "not whole entries"};
+    }
+    KQ_LET(auto entries, parse_time_index(tail.bytes));
+    if (entries.size() * TimeEntry::bytes != tail.bytes.size()) {
+        return Error{Errc::corrupt_file, "zeros at its end"};
+    }
+    return std::optional<TimeEntry>{entries.back()};
+}
+
+// ---- Closed segments
+
+Status LogLoader::open_closed(Segment& segment) {
+    KQ_LET(auto info, log_.files_.info(segment.path(log_suffix)));
+    segment.set_size(info.size);
+    segment.synced_bytes = info.size;
+    segment.mark_closed();
+
+    std::size_t offsets = 0;
+    std::size_t times = 0;
+    auto last_offset = last_offset_entry(segment, offsets);
+    auto last_time = last_time_entry(segment, times);
+    for (auto code : {last_offset.code(), last_time.code()}) {
+        if (code == Errc::none) continue;
+        if (code != Errc::corrupt_file && code != Errc::not_found) {
+            return Error{code, segment.path(log_suffix) + ": its indexes cannot be read"};
+        }
+        find(segment.path(log_suffix) + ": its indexes are missing or damaged");
+        KQ_TRY(segment.open_file(OpenMode::read_write));
+        KQ_TRY(rebuild_indexes(segment));
+        segment.synced_bytes = segment.size_bytes();
+        segment.unload();
+        return load_transactions(segment);
+    }
+    if (last_time.value()) {
+        segment.set_max_timestamp(wall_time(last_time.value()->timestamp_ms),
+                                  segment.base() + last_time.value()->relative_offset);
+    }
+    return load_transactions(segment);
+}
+
+// A batch that cannot be read ends the index, not the segment: readers will be told.
+Status LogLoader::rebuild_indexes(Segment& segment) {
+    auto bytes = segment.size_bytes();
+    auto aborted = segment.aborted();
+    segment.restart_indexes();
+    HeaderWalk walk(*segment.file(), 0, bytes, MayWait::yes);
+    BatchHeader header;
+    while (true) {
+        auto more = walk.next(header);
+        if (more.code() == Errc::corrupt_file) {
+            find(segment.path(log_suffix) + ": " + more.error().message);
+            break;
+        }
+        if (!more.ok()) return more.error();
+        if (!more.value()) break;
+        if (header.base_offset < segment.base()) break;
+        segment.note(BatchMark::of(header), log_.options_.index_interval_bytes);
+    }
+    segment.set_size(bytes);
+    segment.set_aborted(std::move(aborted));
+    segment.close_indexes();
+    for (auto suffix : {offset_index_suffix, time_index_suffix}) {
+        log_.written_files_.push_back(segment.path(suffix));
+    }
+    log_.names_changed_ = true;
+    log_.changed_ = true;
+    ++log_.report_.rebuilt_indexes;
+    return done();
+}
+
+// ---- The active segment
+
+// False when it must be scanned after all.
+Result<bool> LogLoader::open_active(Segment& segment) {
+    if (segment.file() == nullptr) KQ_TRY(segment.open_file(OpenMode::read_write));
+    segment.synced_bytes = segment.size_bytes();
+    segment.set_created(log_.clock_.wall());
+    log_.log_end_ = segment.base();
+    if (segment.size_bytes() == 0) {
+        // What index files there are hold nothing that will be kept.
+        return true;
+    }
+    auto sound = find_end(segment);
+    if (sound.ok() && sound.value()) {
+        KQ_TRY(load_transactions(segment));
+        return true;
+    }
+    if (!sound.ok() && sound.code() != Errc::corrupt_file && sound.code() != Errc::not_found) {
+        return sound.error();
+    }
+    find(segment.path(log_suffix) + ": " +
+         (sound.ok() ? std::string("its index leads nowhere") : sound.error().message));
+    ++log_.report_.rebuilt_indexes;
+    return false;
+}
+
+// From the last index entry on, batch by batch, to the end of the file.
+Result<bool> LogLoader::find_end(Segment& segment) {
+    std::size_t offsets = 0;
+    std::size_t times = 0;
+    KQ_LET(auto last_offset, last_offset_entry(segment, offsets));
+    KQ_LET(auto last_time, last_time_entry(segment, times));
+
+    BatchHeader header;
+    HeaderWalk first(*segment.file(), 0, segment.size_bytes(), MayWait::yes);
+    KQ_LET(bool some, first.next(header));
+    if (!some || header.base_offset < segment.base()) return false;
+    segment.set_first_timestamp(header.max_timestamp);
+
+    auto start = last_offset ? static_cast<std::uint64_t>(last_offset->position) : std::uint64_t{0};
+    HeaderWalk walk(*segment.file(), start, segment.size_bytes(), MayWait::yes);
+    Offset next = segment.base();
+    while (true) {
+        KQ_LET(bool more, walk.next(header));
+        if (!more) break;
+        bool at_entry = last_offset && walk.position() == start;
+        if (at_entry && header.base_offset > segment.base() + last_offset->relative_offset) {
+            return false;
+        }
+        if (header.base_offset < next) return false;
+        next = header.next_offset();
+    }
+    segment.continue_indexes(offsets, times, last_time, segment.size_bytes() - start);
+    log_.log_end_ = next;
+    return true;
+}
+
+// ---- Aborted transactions
+
+Status LogLoader::load_transactions(Segment& segment) {
+    const auto& known = found_.transaction_indexes;
+    if (std::find(known.begin(), known.end(), segment.base()) == known.end()) return done();
+    auto path = segment.path(transaction_index_suffix);
+    auto content = read_file(log_.files_, path, index_bytes_max);
+    if (!content.ok() && content.code() != Errc::corrupt_file) return content.error();
+    auto parsed = content.ok() ? parse_transaction_index(content.value())
+                               : Result<std::vector<AbortedTransaction>>(content.error());
+    if (parsed.ok()) {
+        segment.set_aborted(std::move(parsed).value());
+        return done();
+    }
+    if (parsed.code() != Errc::corrupt_file) {
+        return Error{parsed.code(), path + ": " + parsed.error().message};
+    }
+    find(path + ": " + parsed.error().message);
+    return rebuild_transactions(segment);
+}
+
+// Which transactions are aborted here depends on what was open before the segment began.
+Status LogLoader::rebuild_transactions(Segment& segment) {
+    ProducerTable table(log_.options_.producers_max);
+    Offset from;
+    KQ_TRY(load_snapshot(segment.base(), table, from));
+    KQ_TRY(walk_producers(from, segment.base(), table, nullptr));
+    std::vector<AbortedTransaction> aborted;
+    auto index = log_.segment_index_of(segment.base());
+    auto end =
+        index + 1 < log_.segments_.size() ? log_.segments_[index + 1]->base() : log_.log_end_;
+    KQ_TRY(walk_producers(segment.base(), end, table, &aborted));
+
+    Bytes bytes;
+    for (const auto& entry : aborted)
+        append_entry(bytes, entry);
+    KQ_TRY(replace_file(log_.files_, segment.path(transaction_index_suffix), bytes));
+    segment.set_aborted(std::move(aborted));
+    ++log_.report_.rebuilt_indexes;
+    return done();
+}
+
+}  // namespace kq
