@@ -91,8 +91,8 @@ private:
         std::reverse(words.begin(), words.end());  // CLI11 wants the last word first
         try {
             app_.parse(std::move(words));
-        } catch (const CLI::ParseError& error) {
-            return refusal(error.what(), last);
+        } catch (const CLI::ParseError&) {
+            return refusal(last);
         }
         for (std::string& word : app_.remaining()) {
             if (word.size() > 1 && word.front() == '-') {
@@ -105,20 +105,28 @@ private:
         return done();
     }
 
-    // CLI11 names the option first: "--bootstrap: 1 required TEXT missing".
-    Error refusal(std::string_view what, const std::string& last) const {
-        for (const auto& [name, known] : known_) {
-            if (what.find(name) == std::string_view::npos) continue;
-            if (known.option->value.empty()) {
-                return Error{Errc::usage, "option '" + name + "' takes no value"};
-            }
+    // CLI11 refuses a value that a flag was given, and an option whose value is missing, which can
+    // only be the last word.
+    Error refusal(const std::string& last) const {
+        for (const std::string& word : process_.arguments()) {
+            auto known = known_.find(word.substr(0, word.find('=')));
+            if (known == known_.end() || known->first == word) continue;
+            if (!known->second.option->value.empty()) continue;
+            return Error{Errc::usage, "option '" + known->first + "' takes no value"};
         }
         for (const auto& [name, known] : known_) {
-            if (what.substr(0, name.size() + 1) != name + ":") continue;
+            if (known.option->value.empty() || !in_list(known.option->names, last)) continue;
             return Error{Errc::usage,
                          "option '" + last + "' needs a value, " + known.option->value};
         }
         return Error{Errc::usage, "option '" + last + "' is not complete"};
+    }
+
+    // Whether "-p,--partitions" names `word`, alone or at the end of a cluster: "-qp".
+    static bool in_list(const std::string& names, const std::string& word) {
+        const std::string long_one = names.substr(names.find("--"));
+        const bool cluster = word.size() > 1 && word[0] == '-' && word[1] != '-';
+        return word == long_one || (cluster && names[1] == word.back() && names[1] != '-');
     }
 
     Parsed choose_verb() {
