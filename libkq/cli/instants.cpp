@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstring>
+#include <cstdlib>
 #include <ctime>
 
 #include "base/config_value.hpp"
@@ -13,34 +13,6 @@
 
 namespace kq {
 namespace {
-
-// Seconds and the milliseconds within them, for times before 1970 too.
-std::pair<std::time_t, int> split(WallTime time) {
-    auto ms = to_ms(time);
-    auto seconds = ms / 1000;
-    auto rest = static_cast<int>(ms % 1000);
-    if (rest < 0) {
-        rest += 1000;
-        --seconds;
-    }
-    return {static_cast<std::time_t>(seconds), rest};
-}
-
-std::tm fields_of(std::time_t seconds, Zone zone) {
-    std::tm fields{};
-    if (zone == Zone::utc) {
-        ::gmtime_r(&seconds, &fields);
-    } else {
-        ::localtime_r(&seconds, &fields);
-    }
-    return fields;
-}
-
-WallTime time_of(std::tm fields, Zone zone, std::int64_t ms = 0) {
-    fields.tm_isdst = -1;
-    auto seconds = zone == Zone::utc ? ::timegm(&fields) : std::mktime(&fields);
-    return wall_time(static_cast<std::int64_t>(seconds) * 1000 + ms);
-}
 
 // Takes exactly `digits` digits off the front.
 std::optional<int> take_number(std::string_view& text, std::size_t digits) {
@@ -77,8 +49,8 @@ bool take_date(std::string_view& text, std::tm& fields) {
     return true;
 }
 
-// HH:MM, HH:MM:SS, HH:MM:SS.fff… into fields and milliseconds.
-bool take_clock(std::string_view& text, std::tm& fields, std::int64_t& ms) {
+// HH:MM, HH:MM:SS, HH:MM:SS.fff….
+bool take_clock(std::string_view& text, CalendarTime& into) {
     auto hour = take_number(text, 2);
     if (!hour || !take_char(text, ":")) return false;
     auto minute = take_number(text, 2);
@@ -89,18 +61,19 @@ bool take_clock(std::string_view& text, std::tm& fields, std::int64_t& ms) {
         if (!taken) return false;
         second = *taken;
         if (take_char(text, ".,")) {
-            std::int64_t scale = 100;
+            int scale = 100;
+            into.ms = 0;
             if (text.empty() || text.front() < '0' || text.front() > '9') return false;
             while (auto digit = take_number(text, 1)) {
-                ms += *digit * scale;
+                into.ms += *digit * scale;
                 scale /= 10;
             }
         }
     }
     if (*hour > 23 || *minute > 59 || second > 60) return false;
-    fields.tm_hour = *hour;
-    fields.tm_min = *minute;
-    fields.tm_sec = second;
+    into.fields.tm_hour = *hour;
+    into.fields.tm_min = *minute;
+    into.fields.tm_sec = second;
     return true;
 }
 
@@ -129,25 +102,24 @@ bool all_digits(std::string_view text) {
 }  // namespace
 
 std::optional<WallTime> parse_rfc3339(std::string_view text, Zone zone) {
-    std::tm fields{};
-    std::int64_t ms = 0;
-    if (!take_date(text, fields)) return std::nullopt;
-    if (text.empty()) return time_of(fields, zone);
-    if (!take_char(text, "Tt ") || !take_clock(text, fields, ms)) return std::nullopt;
+    CalendarTime time;
+    if (!take_date(text, time.fields)) return std::nullopt;
+    if (text.empty()) return wall_time(time, zone);
+    if (!take_char(text, "Tt ") || !take_clock(text, time)) return std::nullopt;
     std::optional<int> minutes_east;
     if (!take_zone(text, minutes_east)) return std::nullopt;
-    if (!minutes_east) return time_of(fields, zone, ms);
-    return time_of(fields, Zone::utc, ms) - std::chrono::minutes(*minutes_east);
+    if (!minutes_east) return wall_time(time, zone);
+    return wall_time(time, Zone::utc) - std::chrono::minutes(*minutes_east);
 }
 
 std::optional<WallTime> parse_by_pattern(const std::string& text, const std::string& pattern,
                                          Zone zone) {
-    std::tm fields{};
-    fields.tm_year = 70;
-    fields.tm_mday = 1;
-    const char* end = ::strptime(text.c_str(), pattern.c_str(), &fields);
+    CalendarTime time;
+    time.fields.tm_year = 70;
+    time.fields.tm_mday = 1;
+    const char* end = ::strptime(text.c_str(), pattern.c_str(), &time.fields);
     if (end == nullptr || *end != '\0') return std::nullopt;
-    return time_of(fields, zone);
+    return wall_time(time, zone);
 }
 
 Result<WallTime> parse_when(std::string_view text, WallTime now, Zone zone) {
@@ -156,9 +128,9 @@ Result<WallTime> parse_when(std::string_view text, WallTime now, Zone zone) {
                             " is no time; write 2026-03-01T14:30:00Z, 2026-03-01, 14:30, "
                             "a 10- or 13-digit epoch, now, today, or -90m"};
     if (text == "now") return now;
-    std::tm today = fields_of(split(now).first, zone);
-    today.tm_hour = today.tm_min = today.tm_sec = 0;
-    if (text == "today") return time_of(today, zone);
+    CalendarTime today = calendar_time(now, zone);
+    today.fields.tm_hour = today.fields.tm_min = today.fields.tm_sec = today.ms = 0;
+    if (text == "today") return wall_time(today, zone);
     if (all_digits(text) && (text.size() == 10 || text.size() == 13)) {
         auto number = *decimal(as_bytes(text));
         return wall_time(text.size() == 10 ? number * 1000 : number);
@@ -170,14 +142,12 @@ Result<WallTime> parse_when(std::string_view text, WallTime now, Zone zone) {
         return text.front() == '-' ? now - distance : now + distance;
     }
     if (auto whole = parse_rfc3339(text, zone)) return *whole;
-    std::int64_t ms = 0;
-    if (take_clock(text, today, ms) && text.empty()) return time_of(today, zone, ms);
+    if (take_clock(text, today) && text.empty()) return wall_time(today, zone);
     return refusal;
 }
 
 void append_rfc3339(Bytes& out, WallTime time, Zone zone) {
-    auto [seconds, ms] = split(time);
-    std::tm fields = fields_of(seconds, zone);
+    const auto [fields, ms] = calendar_time(time, zone);
     std::array<char, 64> text{};
     int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03d",
                              fields.tm_year + 1900, fields.tm_mon + 1, fields.tm_mday,
@@ -194,7 +164,7 @@ void append_rfc3339(Bytes& out, WallTime time, Zone zone) {
 }
 
 void append_by_pattern(Bytes& out, WallTime time, const std::string& pattern, Zone zone) {
-    std::tm fields = fields_of(split(time).first, zone);
+    const std::tm fields = calendar_time(time, zone).fields;
     std::array<char, 1024> text{};
     auto size = std::strftime(text.data(), text.size(), pattern.c_str(), &fields);
     append(out, as_bytes({text.data(), size}));

@@ -12,12 +12,11 @@
 #include <string_view>
 
 #include "base/bytes.hpp"
+#include "base/calendar.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 
 namespace kq {
-
-enum class Zone : std::uint8_t { local, utc };
 
 // WHEN: RFC 3339, 2026-03-01, 2026-03-01T14:30, 14:30 (today), 10 digits (seconds) or 13 digits
 // (milliseconds) since 1970, now, today, or a signed TIME from now: -90m.
