@@ -38,7 +38,7 @@ extern "C" void note_signal(int number) {
     }
     const std::uint64_t one = 1;
     [[maybe_unused]] auto written = ::write(wake_handle.load(), &one, sizeof(one));
-    if (auto hook = signal_hook.load()) hook(signal_context.load());
+    if (auto hook = signal_hook.load()) hook(signal_context.load(), number);
     errno = saved;
 }
 

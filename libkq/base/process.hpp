@@ -60,7 +60,7 @@ public:
     // From here on the first INT or TERM is only noted, and ends a wait in read(); the second ends
     // the process at once. `hook` is called in the signal handler, also for USR1: it must be
     // async-signal-safe, as ClientRuntime::interrupt() is.
-    using SignalHook = void (*)(void* context);
+    using SignalHook = void (*)(void* context, int signal);
     virtual void watch_signals(SignalHook hook = nullptr, void* context = nullptr) = 0;
     // The first INT or TERM since then, or 0.
     virtual int signal() const = 0;

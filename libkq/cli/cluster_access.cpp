@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/cluster_access.hpp"
+
+#include "cli/text.hpp"
+
+namespace kq {
+namespace {
+
+constexpr Millis silence_max{500};
+
+}  // namespace
+
+std::string same_command(Process& process, std::string_view tool, std::string_view more) {
+    std::string line(tool);
+    for (const std::string& word : process.arguments())
+        line += ' ' + shell_word(word);
+    if (!more.empty()) line += ' ' + std::string(more);
+    return line;
+}
+
+ClusterAccess::ClusterAccess(Console& console, Settings settings,
+                             std::optional<Millis> default_timeout)
+    : console_(console), settings_(std::move(settings)), waiting_(runtime_.loop()) {
+    if (!settings_.timeout) settings_.timeout = default_timeout;
+    if (settings_.timeout) deadline_ = now() + *settings_.timeout;
+    console_.process().watch_signals(&ClusterAccess::on_signal, this);
+    if (settings_.verbose) tell_settings();
+}
+
+ClusterAccess::~ClusterAccess() {
+    console_.process().watch_signals(nullptr, nullptr);
+}
+
+void ClusterAccess::on_signal(void* self, int) {
+    auto* access = static_cast<ClusterAccess*>(self);
+    // The process notes INT and TERM before it calls us; what is left is USR1.
+    if (access->console_.process().signal() != 0 || access->wake_for_progress_) {
+        access->runtime_.interrupt();
+    }
+}
+
+Status ClusterAccess::finish_options(ClientOptions& options) const {
+    for (const std::string& text : settings_.resolve) {
+        auto rule = AddressOverride::parse(text);
+        if (!rule.ok()) {
+            return Error{Errc::usage, "option '--resolve': " + rule.error().message};
+        }
+        options.resolve.push_back(std::move(rule).value());
+    }
+    options.fail_fast = true;
+    return done();
+}
+
+Result<ClientOptions> ClusterAccess::client_options() const {
+    KQ_LET(auto options, ClientOptions::from_properties(settings_.client_properties()));
+    KQ_TRY(finish_options(options));
+    return options;
+}
+
+Result<ProducerOptions> ClusterAccess::producer_options() const {
+    KQ_LET(auto options, ProducerOptions::from_properties(settings_.client_properties()));
+    KQ_TRY(finish_options(options.client));
+    return options;
+}
+
+Result<ConsumerOptions> ClusterAccess::consumer_options() const {
+    KQ_LET(auto options, ConsumerOptions::from_properties(settings_.client_properties()));
+    KQ_TRY(finish_options(options.client));
+    return options;
+}
+
+void ClusterAccess::awaiting(std::string what) {
+    if (!console_.progress_wanted()) return;
+    waiting_.set_after(silence_max, [this, text = "waiting for " + std::move(what) + " …"] {
+        console_.progress(text, now());
+    });
+}
+
+std::vector<std::string> ClusterAccess::tries_for_unreachable(
+    const std::optional<AdvertisedTrouble>& trouble) const {
+    Process& process = console_.process();
+    if (trouble) {
+        std::string advertised = trouble->advertised.text();
+        return {same_command(process, console_.tool(),
+                             "--resolve " + advertised + "=" + trouble->bootstrap.text()),
+                "kq-broker --advertise " + trouble->bootstrap.text() +
+                    "   # on the broker, for everybody"};
+    }
+    const Setting& bootstrap = settings_.properties.at("bootstrap.servers");
+    if (bootstrap.origin != "default") return {};
+    return {"kq-broker   # starts one on localhost:9092",
+            same_command(process, console_.tool(), "-b HOST:PORT")};
+}
+
+Problem ClusterAccess::problem(std::string what, Error error,
+                               const std::optional<AdvertisedTrouble>& trouble) const {
+    Problem problem{std::move(what), std::move(error)};
+    switch (problem.error.code) {
+        case Errc::unreachable:
+            problem.tries = tries_for_unreachable(trouble);
+            break;
+        case Errc::deadline_passed:
+            if (settings_.timeout) {
+                problem.tries = {same_command(console_.process(), console_.tool(), "-t 1m")};
+            }
+            break;
+        default:
+            break;
+    }
+    return problem;
+}
+
+Status ClusterAccess::check_writable() const {
+    if (!settings_.readonly || settings_.dry_run) return done();
+    std::string where = settings_.context.empty() ? std::string("the client file")
+                                                  : "context " + in_quotes(settings_.context);
+    return Error{Errc::policy_violation, where + " is read-only"};
+}
+
+void ClusterAccess::tell_settings() {
+    for (const auto& [name, setting] : settings_.properties) {
+        const auto* def = find_config(ConfigScope::producer, name);
+        const bool secret = def != nullptr && def->is_sensitive();
+        console_.note("# " + name + "=" + (secret ? "***" : visible(setting.value)) + " (" +
+                      setting.origin + ")");
+    }
+}
+
+}  // namespace kq

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ClusterAccess: what a verb works with once the command line is understood: settings, a runtime
+// that signals can interrupt, the deadline of the whole command, and errors put into words that
+// help.
+//
+// owner    the main thread; one at a time in a process, because signals are the process's
+// errors   usage: a property or --resolve that cannot be
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/loop.hpp"
+#include "cli/common.hpp"
+#include "cli/console.hpp"
+#include "client/admin_types.hpp"
+#include "client/options.hpp"
+#include "client/runtime.hpp"
+
+namespace kq {
+
+class ClusterAccess {
+public:
+    // `default_timeout`: of the command when nobody set one; none: it may run for ever.
+    ClusterAccess(Console& console, Settings settings, std::optional<Millis> default_timeout);
+    ~ClusterAccess();
+    ClusterAccess(const ClusterAccess&) = delete;
+    ClusterAccess& operator=(const ClusterAccess&) = delete;
+
+    Console& console() { return console_; }
+    const Settings& settings() const { return settings_; }
+    ClientRuntime& runtime() { return runtime_; }
+    MonoTime now() const { return runtime_.clock().mono(); }
+    WallTime wall_now() const { return runtime_.clock().wall(); }
+    std::optional<MonoTime> deadline() const { return deadline_; }
+
+    // USR1 ends waits with `interrupted` too, so that a long-running loop can show how far it is.
+    void wake_for_progress() { wake_for_progress_ = true; }
+    // After a wait was interrupted: whether that was for a last word, not for progress.
+    bool stop_wanted() const { return console_.process().signal() != 0; }
+
+    // The properties as each client takes them, with --resolve, giving up at the first failure to
+    // reach anybody.
+    Result<ClientOptions> client_options() const;
+    Result<ProducerOptions> producer_options() const;
+    Result<ConsumerOptions> consumer_options() const;
+
+    // "waiting for HOST:PORT" on a terminal, when nothing was heard for half a second.
+    void awaiting(std::string what);
+    void no_longer_awaiting() { waiting_.cancel(); }
+
+    // The error in the words of who asked, with what to try next.
+    Problem problem(std::string what, Error error,
+                    const std::optional<AdvertisedTrouble>& trouble = std::nullopt) const;
+    // A verb that changes things, in a context that forbids it.
+    Status check_writable() const;
+
+    // -v: every setting with its origin.
+    void tell_settings();
+
+private:
+    static void on_signal(void* self, int signal);
+    Status finish_options(ClientOptions& options) const;
+    std::vector<std::string> tries_for_unreachable(
+        const std::optional<AdvertisedTrouble>& trouble) const;
+
+    Console& console_;
+    Settings settings_;
+    ClientRuntime runtime_;
+    std::optional<MonoTime> deadline_;
+    Timer waiting_;
+    bool wake_for_progress_ = false;
+};
+
+// The command line with options added, to be pasted: "kq-topics list -b HOST:9092".
+std::string same_command(Process& process, std::string_view tool, std::string_view more);
+
+}  // namespace kq
