@@ -109,6 +109,14 @@ void Console::note(std::string_view line) {
     if (!quiet_) say(std::string(line) + '\n');
 }
 
+void Console::tell(std::string_view line) {
+    say(std::string(line) + '\n');
+}
+
+void Console::prompt(std::string_view text) {
+    say(std::string(text));
+}
+
 void Console::warn(std::string_view line) {
     if (!quiet_) say(tool_ + ": warning: " + visible(line) + '\n');
 }

@@ -65,6 +65,8 @@ public:
     Status drain() { return out_.size() < flush_at_bytes ? done() : flush(); }
 
     void note(std::string_view line);  // unless --quiet
+    void tell(std::string_view line);  // always: what a question is about
+    void prompt(std::string_view text);
     void warn(std::string_view line);  // "TOOL: warning: …"
     // One redrawn line on a terminal (or a line every 10 s with --progress plain); `now` drives it.
     bool progress_wanted() const { return progress_on_; }
