@@ -49,9 +49,10 @@ Result<std::vector<NewTopic>> new_topics(const CreateOptions& options) {
 std::vector<std::string> tries_for(ClusterAccess& access, const Error& error) {
     switch (error.code) {
         case Errc::invalid_replication_factor:
-            return {same_command(access.console().process(), access.console().tool(), "-r 1")};
-        case Errc::topic_already_exists:
             return {same_command(access.console().process(), access.console().tool(),
+                                 {"-r", "--replicas"}, "-r 1")};
+        case Errc::topic_already_exists:
+            return {same_command(access.console().process(), access.console().tool(), {},
                                  "--if-not-exists")};
         default:
             return {};

@@ -10,11 +10,22 @@ constexpr Millis silence_max{500};
 
 }  // namespace
 
-std::string same_command(Process& process, std::string_view tool, std::string_view more) {
+std::string same_command(Process& process, std::string_view tool,
+                         const std::vector<std::string>& dropped, std::string_view added) {
     std::string line(tool);
-    for (const std::string& word : process.arguments())
-        line += ' ' + shell_word(word);
-    if (!more.empty()) line += ' ' + std::string(more);
+    bool skip_value = false;
+    for (const std::string& word : process.arguments()) {
+        if (std::exchange(skip_value, false)) continue;
+        bool drop = false;
+        for (const std::string& name : dropped) {
+            const bool is_long = name.starts_with("--");
+            skip_value = skip_value || word == name;
+            drop = drop || word == name || (is_long && word.starts_with(name + "=")) ||
+                   (!is_long && word.starts_with(name));
+        }
+        if (!drop) line += ' ' + shell_word(word);
+    }
+    if (!added.empty()) line += ' ' + std::string(added);
     return line;
 }
 
@@ -81,7 +92,7 @@ std::vector<std::string> ClusterAccess::tries_for_unreachable(
     Process& process = console_.process();
     if (trouble) {
         std::string advertised = trouble->advertised.text();
-        return {same_command(process, console_.tool(),
+        return {same_command(process, console_.tool(), {},
                              "--resolve " + advertised + "=" + trouble->bootstrap.text()),
                 "kq-broker --advertise " + trouble->bootstrap.text() +
                     "   # on the broker, for everybody"};
@@ -89,7 +100,7 @@ std::vector<std::string> ClusterAccess::tries_for_unreachable(
     const Setting& bootstrap = settings_.properties.at("bootstrap.servers");
     if (bootstrap.origin != "default") return {};
     return {"kq-broker   # starts one on localhost:9092",
-            same_command(process, console_.tool(), "-b HOST:PORT")};
+            same_command(process, console_.tool(), {}, "-b HOST:PORT")};
 }
 
 Problem ClusterAccess::problem(std::string what, Error error,
@@ -101,7 +112,8 @@ Problem ClusterAccess::problem(std::string what, Error error,
             break;
         case Errc::deadline_passed:
             if (settings_.timeout) {
-                problem.tries = {same_command(console_.process(), console_.tool(), "-t 1m")};
+                problem.tries = {same_command(console_.process(), console_.tool(),
+                                              {"-t", "--timeout"}, "-t 1m")};
             }
             break;
         default:

@@ -75,7 +75,9 @@ private:
     bool wake_for_progress_ = false;
 };
 
-// The command line with options added, to be pasted: "kq-topics list -b HOST:9092".
-std::string same_command(Process& process, std::string_view tool, std::string_view more);
+// The user's command line with other options, to be pasted: those called `dropped` ("-r",
+// "--replicas") are left out with their values, `added` comes last.
+std::string same_command(Process& process, std::string_view tool,
+                         const std::vector<std::string>& dropped, std::string_view added);
 
 }  // namespace kq
