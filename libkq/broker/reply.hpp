@@ -22,7 +22,13 @@ class Asker {
 public:
     bool is_gone() const { return gone_; }
     void when_gone(Task task) { on_gone_ = std::move(task); }
-    // By the session, once; and by a broker that is torn down without a drain.
+    // By a broker that dies without a drain (a crash in the simulator): nobody is told, Replies may
+    // be dropped.
+    void abandon() {
+        gone_ = true;
+        on_gone_ = nullptr;
+    }
+    // By the session, once.
     void leave() {
         if (std::exchange(gone_, true)) return;
         if (auto task = std::exchange(on_gone_, nullptr)) task();

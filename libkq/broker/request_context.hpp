@@ -49,6 +49,7 @@ struct RequestContext {
     // it; they stay valid while `frame_owner` or a copy of it lives. Nobody else reads these bytes,
     // so a batch may be changed in place.
     MutableBytes frame;
+    ByteView body;  // of the request, behind the header
     std::shared_ptr<const void> frame_owner;
 
     // The writable bytes behind a view into the frame.

@@ -40,10 +40,9 @@ public:
     // errors  offset_out_of_range         and auto.offset.reset=none; names the partition and range
     //         unknown_topic_or_partition  the topic was deleted
     //         bad_data, interrupted, unreachable, authorization…
-    // The deadline set with set_deadline() does not concern it.
     Result<std::optional<FetchedRecords>> poll(std::optional<MonoTime> deadline = std::nullopt);
 
-    // Nothing more will come: every partition has reached its stop, or failed and poll() told it.
+    // Every assigned partition has a stop, and its position has reached it.
     bool finished() const;
 
     void pause(const TopicPartition& partition);
@@ -65,8 +64,6 @@ public:
     ConsumerCore& core() { return *core_; }
 
 private:
-    MonoTime deadline() const;
-
     ClientRuntime& runtime_;
     Millis api_timeout_;
     std::optional<MonoTime> deadline_;

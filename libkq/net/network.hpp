@@ -34,6 +34,7 @@ struct Endpoint {
 class Socket {
 public:
     virtual ~Socket() = default;
+    virtual Endpoint peer() const = 0;
 };
 
 class ConnectionEvents {

@@ -27,8 +27,8 @@ PocoConnection::PocoConnection(EpollLoop& loop, const PocoNetworkOptions& option
       socket_(std::move(socket->socket)),
       fd_(descriptor_of(socket_)),
       state_(State::open),
-      peer_(std::move(socket->peer)),
-      local_(std::move(socket->local)),
+      peer_(std::move(socket->peer_endpoint)),
+      local_(std::move(socket->local_endpoint)),
       timer_(loop),
       self_(std::make_shared<PocoConnection*>(this)) {
     update_interest();

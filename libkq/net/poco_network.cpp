@@ -54,6 +54,15 @@ Resolved resolve(const Endpoint& name) {
 
 }  // namespace
 
+std::string host_name() {
+    try {
+        auto name = Poco::Net::DNS::hostName();
+        return name.empty() ? "localhost" : name;
+    } catch (const Poco::Exception&) {
+        return "localhost";
+    }
+}
+
 PocoNetwork::PocoNetwork(EpollLoop& loop, IoPool& resolver, PocoNetworkOptions options, Logger log)
     : loop_(loop), resolver_(resolver), options_(std::move(options)), log_(std::move(log)) {}
 

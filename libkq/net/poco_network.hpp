@@ -33,6 +33,9 @@ struct PocoNetworkOptions {
     std::chrono::milliseconds connect_timeout{10'000};  // for each address
 };
 
+// The name by which others know this machine; "localhost" where it has none.
+std::string host_name();
+
 class PocoNetwork final : public Network {
 public:
     PocoNetwork(EpollLoop& loop, IoPool& resolver, PocoNetworkOptions options = {},

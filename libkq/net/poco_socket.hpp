@@ -17,10 +17,14 @@ namespace kq {
 class PocoSocket final : public Socket {
 public:
     PocoSocket(Poco::Net::StreamSocket socket_in, Endpoint peer_in, Endpoint local_in)
-        : socket(std::move(socket_in)), peer(std::move(peer_in)), local(std::move(local_in)) {}
+        : socket(std::move(socket_in)),
+          peer_endpoint(std::move(peer_in)),
+          local_endpoint(std::move(local_in)) {}
+    Endpoint peer() const override { return peer_endpoint; }
+
     Poco::Net::StreamSocket socket;
-    Endpoint peer;
-    Endpoint local;
+    Endpoint peer_endpoint;
+    Endpoint local_endpoint;
 };
 
 Endpoint endpoint_of(const Poco::Net::SocketAddress& address);

@@ -107,6 +107,7 @@ public:
     ~SimSocket() override {
         if (side_ != nullptr) hub_->leave(side_);
     }
+    Endpoint peer() const override { return side_ != nullptr ? side_->peer : Endpoint{}; }
     std::shared_ptr<Side> take() { return std::exchange(side_, nullptr); }
 
 private:

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// MemoryBudget: how much memory the requests of all connections may hold together. Taken before the
+// memory is; who gets none waits until some is given back.
+//
+// shape    a request larger than the whole budget is let in alone, or it could never be served
+// units    bytes
+// owner    any thread; waiters are called on their loop
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "base/loop.hpp"
+
+namespace kq {
+
+class MemoryBudget {
+public:
+    explicit MemoryBudget(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
+    MemoryBudget(const MemoryBudget&) = delete;
+    MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+    bool try_take(std::uint64_t bytes);
+    void give_back(std::uint64_t bytes);
+    // Runs `task` on `loop` after memory was given back, once; at once when nothing is taken. There
+    // may be none left by then.
+    void when_freed(Loop& loop, Task task);
+
+    std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+    std::uint64_t bytes_max() const { return bytes_max_; }
+
+private:
+    struct Waiter {
+        Loop* loop;
+        Task task;
+    };
+    const std::uint64_t bytes_max_;
+    std::atomic<std::uint64_t> used_{0};
+    std::atomic<bool> has_waiters_{false};
+    std::mutex mutex_;
+    std::vector<Waiter> waiters_;  // guarded by mutex_
+};
+
+// A part of the budget, given back when it dies.
+class MemoryLease {
+public:
+    MemoryLease() = default;
+    // Requires: try_take(bytes) said yes.
+    MemoryLease(MemoryBudget& budget, std::uint64_t bytes) : budget_(&budget), bytes_(bytes) {}
+    MemoryLease(MemoryLease&& other) noexcept
+        : budget_(std::exchange(other.budget_, nullptr)), bytes_(other.bytes_) {}
+    MemoryLease& operator=(MemoryLease&& other) noexcept {
+        if (this != &other) {
+            release();
+            budget_ = std::exchange(other.budget_, nullptr);
+            bytes_ = other.bytes_;
+        }
+        return *this;
+    }
+    ~MemoryLease() { release(); }
+
+    bool held() const { return budget_ != nullptr; }
+    void release() {
+        if (auto* budget = std::exchange(budget_, nullptr)) budget->give_back(bytes_);
+    }
+
+private:
+    MemoryBudget* budget_ = nullptr;
+    std::uint64_t bytes_ = 0;
+};
+
+}  // namespace kq

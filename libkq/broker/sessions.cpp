@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/sessions.hpp"
+
+#include <algorithm>
+
+namespace kq {
+
+Sessions::Sessions(Loop& loop, Network& network, MemoryBudget& budget, MetricRegistry& metrics,
+                   Logger log, SessionOptions options, RequestHandler& handler)
+    : loop_(loop),
+      network_(network),
+      budget_(budget),
+      metrics_(metrics),
+      log_(std::move(log)),
+      options_(options),
+      handler_(handler),
+      buffers_(loop, budget),
+      idle_timer_(loop),
+      connections_(metrics.gauge("kq_connections", "Open connections of clients.")),
+      accepted_(metrics.counter("kq_connections_accepted_total", "Connections taken in.")),
+      bytes_received_(metrics.counter("kq_received_bytes_total", "Bytes received from clients.")),
+      memory_waits_(metrics.counter("kq_request_memory_waits_total",
+                                    "Connections that had to wait for queued.max.request.bytes.")),
+      self_(std::make_shared<Sessions*>(this)) {}
+
+Sessions::~Sessions() {
+    *self_ = nullptr;
+    KQ_CHECK_MSG(sessions_.empty(), "connections outlive their loop's sessions");
+}
+
+void Sessions::serve(std::unique_ptr<Socket> socket, const std::string& listener, Task on_over) {
+    loop_.assert_here();
+    if (draining_) {
+        socket = nullptr;
+        on_over();
+        return;
+    }
+    accepted_.add();
+    connections_.add(1);
+    auto session = std::make_unique<Session>(*this, std::move(socket), ++last_id_, listener);
+    auto* key = session.get();
+    sessions_.emplace(key, Held{std::move(session), std::move(on_over)});
+    if (!idle_timer_.is_set()) look_for_idle();
+}
+
+void Sessions::drain(Task on_drained) {
+    loop_.assert_here();
+    draining_ = true;
+    on_drained_ = std::move(on_drained);
+    std::vector<Session*> all;
+    for (auto& [session, held] : sessions_)
+        all.push_back(session);
+    for (auto* session : all)
+        session->drain();
+    if (sessions_.empty() && on_drained_ != nullptr) std::exchange(on_drained_, nullptr)();
+}
+
+void Sessions::close_all() {
+    loop_.assert_here();
+    draining_ = true;
+    while (!sessions_.empty()) {
+        sessions_.begin()->first->close("broker_stops", Error{Errc::connection_closed, "stopping"});
+    }
+    idle_timer_.cancel();
+}
+
+void Sessions::abandon() {
+    draining_ = true;
+    idle_timer_.cancel();
+    for (auto& [session, held] : sessions_)
+        session->abandon();
+    sessions_.clear();
+    hungry_.clear();
+}
+
+void Sessions::wait_for_memory(Session& session) {
+    memory_waits_.add();
+    hungry_.push_back(&session);
+    if (std::exchange(asked_for_memory_, true)) return;
+    budget_.when_freed(loop_, [self = self_] {
+        if (*self != nullptr) (*self)->on_memory();
+    });
+}
+
+// In the order in which they came; the first that still gets none keeps the others waiting, or a
+// large frame would starve behind small ones.
+void Sessions::on_memory() {
+    asked_for_memory_ = false;
+    while (!hungry_.empty()) {
+        auto* session = hungry_.front();
+        hungry_.pop_front();
+        if (session->try_memory_again()) continue;
+        auto again = std::find(hungry_.begin(), hungry_.end(), session);
+        if (again != hungry_.end()) hungry_.erase(again);
+        hungry_.push_front(session);
+        return;
+    }
+}
+
+void Sessions::forget(Session& session) {
+    std::erase(hungry_, &session);
+    auto found = sessions_.find(&session);
+    KQ_CHECK(found != sessions_.end());
+    Held held = std::move(found->second);
+    sessions_.erase(found);
+    connections_.add(-1);
+    held.on_over();
+    // Its own function may be what calls us: it dies in the next turn.
+    loop_.post([dead = std::move(held.session)] {});
+    if (sessions_.empty()) {
+        idle_timer_.cancel();
+        if (on_drained_ != nullptr) std::exchange(on_drained_, nullptr)();
+    }
+}
+
+void Sessions::count_closed(const char* reason) {
+    auto& counter = closed_[reason];
+    if (counter == nullptr) {
+        counter = &metrics_.counter("kq_connections_closed_total", "Connections closed, by reason.",
+                                    {{"reason", reason}});
+    }
+    counter->add();
+}
+
+// Once a tenth of the limit, and only while there are connections: an idle broker sleeps.
+void Sessions::look_for_idle() {
+    if (options_.idle_max.count() < 0) return;
+    auto before = loop_.clock().mono() - options_.idle_max;
+    std::vector<Session*> all;
+    for (auto& [session, held] : sessions_)
+        all.push_back(session);
+    for (auto* session : all)
+        session->close_if_idle(before);
+    if (sessions_.empty()) return;
+    idle_timer_.set_after(std::max(options_.idle_max / 10, Millis{1000}),
+                          [this] { look_for_idle(); });
+}
+
+}  // namespace kq

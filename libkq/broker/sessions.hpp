@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sessions: all connections of one data loop, and what they share: buffers, limits, counters, the
+// queue of those that wait for memory.
+//
+// owner    its loop
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include "base/counters.hpp"
+#include "base/log.hpp"
+#include "broker/session.hpp"
+
+namespace kq {
+
+struct SessionOptions {
+    std::size_t frame_bytes_max = 104'857'600;    // socket.request.max.bytes
+    Millis idle_max{600'000};                     // connections.max.idle.ms; below 0: no limit
+    Millis half_frame_max{30'000};                // without a byte more of it
+    std::uint64_t half_frame_rate_min = 65'536;   // bytes a second, on the whole of a frame
+    std::uint64_t output_bytes_max = 256u << 20;  // unsent, then the connection is closed
+    std::uint64_t output_bytes_pause = 1u << 20;  // unsent, then nothing new is started
+    std::size_t produce_pipeline_max = 8;
+};
+
+// Takes a request: decodes it, answers through the slot, now or later.
+class RequestHandler {
+public:
+    virtual ~RequestHandler() = default;
+    // `frame` is the frame without its size; the context's frame is the same bytes.
+    virtual void handle(RequestContext& context, RequestSlot slot) = 0;
+};
+
+class Sessions {
+public:
+    Sessions(Loop& loop, Network& network, MemoryBudget& budget, MetricRegistry& metrics,
+             Logger log, SessionOptions options, RequestHandler& handler);
+    ~Sessions();
+    Sessions(const Sessions&) = delete;
+    Sessions& operator=(const Sessions&) = delete;
+
+    // `on_over` runs when the connection is gone.
+    void serve(std::unique_ptr<Socket> socket, const std::string& listener, Task on_over);
+    // What requests see from now on.
+    void set_image(std::shared_ptr<const MetadataState> image) { image_ = std::move(image); }
+
+    // Starts no new request; connections close as their answers are out. `on_drained` when all
+    // have.
+    void drain(Task on_drained);
+    // Closes what is left.
+    void close_all();
+    // The process dies: handlers are told nothing, replies may be dropped.
+    void abandon();
+
+    std::size_t count() const { return sessions_.size(); }
+
+private:
+    friend class Session;
+
+    void wait_for_memory(Session& session);
+    void on_memory();
+    void forget(Session& session);
+    void count_closed(const char* reason);
+    void look_for_idle();
+
+    Loop& loop_;
+    Network& network_;
+    MemoryBudget& budget_;
+    MetricRegistry& metrics_;
+    Logger log_;
+    const SessionOptions options_;
+    RequestHandler& handler_;
+    ReceiveBuffers buffers_;
+    std::shared_ptr<const MetadataState> image_;
+
+    struct Held {
+        std::unique_ptr<Session> session;
+        Task on_over;
+    };
+    std::unordered_map<Session*, Held> sessions_;
+    std::deque<Session*> hungry_;  // wait for memory, in order
+    bool asked_for_memory_ = false;
+    bool draining_ = false;
+    Task on_drained_;
+    Timer idle_timer_;
+    std::uint64_t last_id_ = 0;
+    Gauge& connections_;
+    Counter& accepted_;
+    Counter& bytes_received_;
+    Counter& memory_waits_;
+    std::map<std::string, Counter*> closed_;
+    std::shared_ptr<Sessions*> self_;
+};
+
+}  // namespace kq
