@@ -18,7 +18,7 @@ Error invalid(std::string why) {
 
 // That the bytes are one batch of magic 2 and nothing else. Of older message sets only the magic is
 // looked at; it stands where ours stands.
-Result<BatchHeader> parse_only_batch(ByteView batch) {
+Status check_only_batch(ByteView batch) {
     constexpr std::int32_t oldest_length_min = 14;  // of a message of magic 0
     if (batch.size() <= BatchAt::magic) return invalid("not exactly one batch");
     auto length = load_be<std::int32_t>(batch.data() + BatchAt::length);
@@ -34,7 +34,14 @@ Result<BatchHeader> parse_only_batch(ByteView batch) {
         KQ_TRY(check_crc(batch.first(size)));
         return invalid("not exactly one batch");
     }
-    return BatchHeader::parse(batch);
+    return done();
+}
+
+// The header of a batch whose crc is right, so that what is wrong in it was meant.
+Result<BatchHeader> parse_sound(ByteView batch) {
+    auto header = BatchHeader::parse(batch);
+    if (!header.ok()) return invalid(header.error().message);
+    return header;
 }
 
 Status check_header(const BatchHeader& header) {
@@ -134,8 +141,9 @@ Result<ValidatedBatch> BatchValidator::validate(ByteView batch, const BatchRules
                                                 WallTime now,
                                                 std::vector<RecordError>& record_errors) {
     record_errors.clear();
-    KQ_LET(auto header, parse_only_batch(batch));
-    auto codec = header.compression();
+    KQ_TRY(check_only_batch(batch));
+    auto attributes = load_be<std::int16_t>(batch.data() + BatchAt::attributes);
+    auto codec = compression_from_wire(attributes & BatchBit::compression);
     if (codec.ok() && codec.value() == Compression::zstd && rules.produce_version < 7) {
         return Error{Errc::unsupported_compression_type, "zstd needs Produce version 7"};
     }
@@ -145,6 +153,7 @@ Result<ValidatedBatch> BatchValidator::validate(ByteView batch, const BatchRules
                                                   std::to_string(rules.max_message_bytes)};
     }
     KQ_TRY(check_crc(batch));
+    KQ_LET(auto header, parse_sound(batch));
     KQ_TRY(check_header(header));
     if (!codec.ok()) return Error{Errc::corrupt_message, codec.error().message};
 
