@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "production.hpp"
+
+#include <algorithm>
+
+#include "cli/json_text.hpp"
+#include "cli/text.hpp"
+#include "cli/topic_names.hpp"
+#include "client/admin.hpp"
+
+namespace kq {
+namespace {
+
+// What is under way when a signal comes may take this long to be acknowledged.
+constexpr std::chrono::seconds patience_after_signal{5};
+
+constexpr std::chrono::seconds topic_appears_within{5};
+
+std::size_t size_of(const PipedRecord& record) {
+    return (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Production>> Production::prepare(ClusterAccess& access,
+                                                        const ProduceOptions& options) {
+    KQ_LET(auto framing, framing_of(options.framing, access.settings().format));
+    KQ_LET(auto reader, RecordReader::create(std::move(framing)));
+    auto production = std::make_unique<Production>(access, options, std::move(reader));
+    KQ_TRY(production->prepare_options());
+    return production;
+}
+
+Status Production::prepare_options() {
+    const Zone zone = options_.framing.utc ? Zone::utc : Zone::local;
+    if (options_.at) {
+        KQ_LET(at_, parse_when(*options_.at, access_.wall_now(), zone));
+    }
+    if (options_.rate) {
+        KQ_LET(rate_, parse_rate(*options_.rate));
+    }
+    if (options_.key && options_.framing.key_separator) {
+        return Error{Errc::usage, "-k and -K exclude each other"};
+    }
+    for (const std::string& text : options_.headers) {
+        auto equals = text.find('=');
+        if (equals == std::string::npos) {
+            return Error{Errc::usage,
+                         "option '--header': " + in_quotes(text) + " is no NAME=VALUE"};
+        }
+        fixed_headers_.push_back({std::string_view(text).substr(0, equals),
+                                  as_bytes(std::string_view(text).substr(equals + 1))});
+    }
+    // A template that names a field means it.
+    const std::string& format = access_.settings().format;
+    if (format.find('%') != std::string::npos) {
+        KQ_LET(auto form, RecordTemplate::parse(format, {}));
+        keep_partition_ = form.names('p');
+        keep_timestamp_ = form.names('T');
+        keep_topic_ = form.names('t');
+    }
+    for (const std::string& what : options_.keep) {
+        if (what == "partition") {
+            keep_partition_ = true;
+        } else if (what == "timestamp") {
+            keep_timestamp_ = true;
+        } else if (what == "topic") {
+            keep_topic_ = true;
+        } else {
+            return Error{Errc::usage, "option '--keep': " + in_quotes(what) +
+                                          " is none of partition, timestamp, topic"};
+        }
+    }
+    if (access_.settings().dry_run) return done();
+    KQ_TRY(access_.check_writable());
+    KQ_LET(auto producer_options, access_.producer_options());
+    producer_ = std::make_unique<Producer>(access_.runtime(), std::move(producer_options));
+    producer_->on_batch([this](const BatchReport& report) { on_batch(report); });
+    return done();
+}
+
+int Production::run() {
+    access_.wake_for_progress();
+    started_ = access_.now();
+    Console& console = access_.console();
+    if (auto found = find_topic(); !found.ok()) {
+        return console.fail(
+            access_.problem("cannot write to " + in_quotes(options_.topic), found.error()));
+    }
+    std::vector<std::string> files = options_.files;
+    if (files.empty()) files.emplace_back("-");
+    Status outcome = done();
+    for (const std::string& file : files) {
+        if (file == "-" && console.process().is_terminal(Stream::in)) {
+            console.note("reading records from the terminal, one a line; Ctrl-D ends");
+        }
+        auto input = console.process().open_input(file);
+        if (!input.ok()) {
+            outcome = Error{Errc::usage, input.error().message};
+            break;
+        }
+        reader_.begin(file);
+        outcome = pump(*input.value());
+        if (!outcome.ok()) break;
+    }
+    return finish(outcome);
+}
+
+// Asks for the topic before anything is read, so that a wrong name is told at once.
+Status Production::find_topic() {
+    if (!producer_) return done();
+    access_.awaiting(access_.settings().bootstrap());
+    // A broker may make the topic now, on being asked; a wrong name shall not wait a minute.
+    std::optional<Millis> timeout;
+    if (!access_.settings().properties.contains("max.block.ms")) timeout = topic_appears_within;
+    if (auto deadline = access_.deadline()) {
+        auto left = std::chrono::duration_cast<Millis>(*deadline - access_.now());
+        timeout = std::min(timeout.value_or(left), left);
+    }
+    auto partitions = producer_->partitions_of(options_.topic, timeout);
+    access_.no_longer_awaiting();
+    if (!partitions.ok()) {
+        if (partitions.code() != Errc::unknown_topic_or_partition) return partitions.error();
+        KQ_LET(auto client, access_.client_options());
+        Admin admin(access_.runtime(), std::move(client));
+        KQ_LET(auto topics, admin.list_topics(true));
+        std::vector<std::string> known;
+        for (const auto& topic : topics)
+            known.push_back(topic.name);
+        return no_such_topic(options_.topic, known);
+    }
+    if (options_.partition && *options_.partition >= partitions.value()) {
+        return Error{Errc::unknown_topic_or_partition,
+                     "there is no partition " + std::to_string(*options_.partition) + "; it has " +
+                         counted(partitions.value(), "partition")};
+    }
+    return done();
+}
+
+Status Production::pump(Input& input) {
+    while (true) {
+        KQ_TRY(await_input(input));
+        auto got = input.read(reader_.room(), Millis(0));
+        if (got.code() == Errc::would_block) continue;
+        if (got.code() == Errc::interrupted) {
+            KQ_TRY(interrupted());
+            continue;
+        }
+        if (!got.ok()) return got.error();
+        if (got.value() == 0) break;
+        reader_.filled(got.value());
+        KQ_TRY(hand_over());
+        show_progress(access_.console().process().take_progress_request());
+    }
+    reader_.end_of_input();
+    return hand_over();
+}
+
+// Lets batches leave and answers arrive until there is something to read.
+Status Production::await_input(Input& input) {
+    while (true) {
+        auto ready = access_.runtime().poll_fd(input.native_handle(), ClientRuntime::FdUse::read,
+                                               access_.deadline());
+        if (ready.code() != Errc::interrupted) return ready;
+        KQ_TRY(interrupted());
+    }
+}
+
+// After a wait that a signal ended: an error if it was the end, else on we go.
+Status Production::interrupted() {
+    if (access_.stop_wanted()) return Error{Errc::interrupted, "a signal came"};
+    access_.runtime().clear_interrupt();
+    show_progress(access_.console().process().take_progress_request());
+    return done();
+}
+
+Status Production::hand_over() {
+    while (true) {
+        auto next = reader_.next();
+        if (!next.ok()) {
+            KQ_TRY(bad_record(next.error()));
+            continue;
+        }
+        if (next.value() == nullptr) return done();
+        KQ_TRY(send(*next.value()));
+    }
+}
+
+Status Production::bad_record(Error error) {
+    error.message = reader_.where() + ": " + error.message;
+    if (!options_.skip_bad || error.code != Errc::bad_data || !reader_.skip_bad()) return error;
+    if (++skipped_ <= 5) access_.console().warn("skipped " + error.message);
+    return done();
+}
+
+ProducerRecord Production::to_send(const PipedRecord& record) {
+    ProducerRecord out;
+    out.topic = keep_topic_ && !record.topic.empty() ? record.topic : options_.topic;
+    if (options_.partition) {
+        out.partition = PartitionIndex{*options_.partition};
+    } else if (keep_partition_ && record.partition >= 0) {
+        out.partition = PartitionIndex{record.partition};
+    }
+    out.key = options_.key ? std::optional(as_bytes(*options_.key)) : record.key;
+    out.value = record.value;
+    out.headers = record.headers;
+    if (!fixed_headers_.empty()) {
+        headers_.assign(record.headers.begin(), record.headers.end());
+        headers_.insert(headers_.end(), fixed_headers_.begin(), fixed_headers_.end());
+        out.headers = headers_;
+    }
+    if (at_) {
+        out.timestamp = at_;
+    } else if (keep_timestamp_ && record.timestamp >= 0) {
+        out.timestamp = wall_time(record.timestamp);
+    }
+    return out;
+}
+
+Status Production::send(const PipedRecord& record) {
+    if (producer_) {
+        if (rate_) KQ_TRY(keep_pace(size_of(record)));
+        auto sent = send_until_taken(to_send(record));
+        if (!sent.ok()) {
+            auto code = sent.code();
+            bool of_record = code == Errc::message_too_large || code == Errc::record_list_too_large;
+            return Error{code, (of_record ? reader_.where() + ": " : "") + sent.error().message};
+        }
+    }
+    ++records_;
+    bytes_ += size_of(record);
+    return done();
+}
+
+Status Production::send_until_taken(const ProducerRecord& record) {
+    while (true) {
+        auto sent = producer_->send(record);
+        if (sent.code() != Errc::interrupted) return sent;
+        KQ_TRY(interrupted());
+    }
+}
+
+// Waits until the rate allows the next record.
+Status Production::keep_pace(std::size_t bytes) {
+    const double done_so_far =
+        rate_->of_bytes ? static_cast<double>(bytes_ + bytes) : static_cast<double>(records_);
+    const auto due =
+        started_ +
+        std::chrono::nanoseconds(static_cast<std::int64_t>(done_so_far / rate_->per_second * 1e9));
+    while (access_.now() < due) {
+        auto waited = access_.runtime().wait_until([] { return false; }, due);
+        if (waited.code() == Errc::interrupted) KQ_TRY(interrupted());
+        if (access_.deadline() && access_.now() >= *access_.deadline()) {
+            return Error{Errc::deadline_passed, "the time was up before all records were sent"};
+        }
+    }
+    return done();
+}
+
+void Production::on_batch(const BatchReport& report) {
+    if (!options_.report) return;
+    Bytes& out = access_.console().buffer();
+    for (std::uint32_t i = 0; i < report.record_count; ++i) {
+        append_text(out, report.topic);
+        out.push_back('\t');
+        append_decimal(out, report.partition.value);
+        out.push_back('\t');
+        if (report.base_offset == no_offset) {
+            out.push_back('-');
+        } else {
+            append_decimal(out, report.base_offset.value + i);
+        }
+        out.push_back('\t');
+        append_text(out, report.status.ok() ? "-" : name_of(report.status.code()));
+        out.push_back('\n');
+    }
+    // A report that nobody reads is no reason to stop sending: finish() tells of it.
+    [[maybe_unused]] auto drained = access_.console().drain();
+}
+
+void Production::show_progress(bool force) {
+    Console& console = access_.console();
+    if (!force && !console.progress_wanted()) return;
+    const auto now = access_.now();
+    const double seconds = std::chrono::duration<double>(now - started_).count();
+    std::string line = human_count(static_cast<double>(records_)) + " records, " +
+                       human_bytes(static_cast<std::int64_t>(bytes_));
+    if (seconds > 0) {
+        line += ", " + human_count(static_cast<double>(records_) / seconds) + "/s";
+    }
+    if (producer_) {
+        line += ", " + std::to_string(producer_->pending_records()) + " not yet acknowledged";
+    }
+    console.progress(line, now, force);
+}
+
+// Everything taken gets its answer, whatever ended the reading.
+int Production::finish(const Status& outcome) {
+    Console& console = access_.console();
+    Status closed = done();
+    if (producer_) {
+        std::optional<MonoTime> deadline = access_.deadline();
+        do {
+            if (access_.stop_wanted()) deadline = access_.now() + patience_after_signal;
+            access_.runtime().clear_interrupt();
+            closed = producer_->close(deadline);
+        } while (closed.code() == Errc::interrupted && !access_.stop_wanted());
+    }
+    console.end_progress();
+    tell_summary();
+    int exit = tell_failures();
+    if (!outcome.ok()) {
+        Problem problem = access_.problem("", outcome.error());
+        const bool something_worked = producer_ && producer_->stats().records_acked > 0;
+        const int own = exit_of(problem);
+        if (own == exit_refused && something_worked) problem.exit = exit_partial;
+        if (outcome.code() == Errc::message_too_large) {
+            problem.tries = {
+                same_command(console.process(), console.tool(), {}, "-X max.request.size=16MiB")};
+        }
+        int told = console.fail(problem);
+        if (exit == exit_ok) exit = told;
+    } else if (exit == exit_ok && !closed.ok()) {
+        exit = console.fail(access_.problem("not every record was acknowledged", closed.error()));
+    }
+    return exit;
+}
+
+int Production::tell_failures() {
+    if (!producer_) return exit_ok;
+    const ProducerStats stats = producer_->stats();
+    if (stats.records_failed == 0) return exit_ok;
+    const Error first = producer_->first_error().value_or(Error{Errc::unknown_server_error});
+    std::string what = counted(static_cast<std::int64_t>(stats.records_failed), "record") + " of " +
+                       std::to_string(stats.records_sent) +
+                       (stats.records_failed == 1 ? " was" : " were") + " not acknowledged";
+    if (stats.records_unknown > 0) {
+        what += " (" + std::to_string(stats.records_unknown) + " may have been written)";
+    }
+    Problem problem = access_.problem(what, first);
+    problem.target = options_.topic;
+    if (stats.records_acked > 0) problem.exit = exit_partial;
+    return access_.console().fail(problem);
+}
+
+void Production::tell_summary() {
+    Console& console = access_.console();
+    if (skipped_ > 0) {
+        console.warn("skipped " + counted(static_cast<std::int64_t>(skipped_), "bad record"));
+    }
+    if (!producer_) {
+        console.note("would send " + counted(static_cast<std::int64_t>(records_), "record") + ", " +
+                     human_bytes(static_cast<std::int64_t>(bytes_)));
+        return;
+    }
+    if (!access_.settings().verbose) return;
+    const ProducerStats stats = producer_->stats();
+    const auto spent = access_.now() - started_;
+    const double seconds = std::max(1e-6, std::chrono::duration<double>(spent).count());
+    console.note("# " + counted(static_cast<std::int64_t>(records_), "record") + ", " +
+                 human_bytes(static_cast<std::int64_t>(bytes_)) + " in " +
+                 human_duration(std::chrono::duration_cast<Millis>(spent)) + " (" +
+                 human_count(static_cast<double>(records_) / seconds) + "/s); " +
+                 std::to_string(stats.batches_sent) + " batches, " +
+                 std::to_string(stats.requests_sent) + " requests, " +
+                 std::to_string(stats.batches_retried) + " retried, " +
+                 human_bytes(static_cast<std::int64_t>(stats.bytes_sent)) + " on the wire");
+}
+
+}  // namespace kq

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Production: records from pipes and files into a topic, as fast as both allow.
+//
+// shape    read a chunk, hand its records to the producer, let the network move; no allocation per
+//          record
+// errors   exit statuses: 0 only if every record was acknowledged; 8 where the input does not parse
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/cluster_access.hpp"
+#include "cli/framing.hpp"
+#include "cli/positions.hpp"
+#include "cli/record_reader.hpp"
+#include "client/producer.hpp"
+
+namespace kq {
+
+struct ProduceOptions {
+    std::string topic;
+    std::vector<std::string> files;  // none: standard input
+    FramingOptions framing;
+    std::optional<std::string> key;
+    std::optional<std::int32_t> partition;
+    std::optional<std::string> at;        // WHEN
+    std::optional<std::string> compress;  // a codec
+    std::vector<std::string> headers;     // NAME=VALUE
+    std::optional<std::string> rate;
+    std::vector<std::string> keep;  // partition, timestamp, topic
+    bool skip_bad = false;
+    bool report = false;
+};
+
+class Production {
+public:
+    static Result<std::unique_ptr<Production>> prepare(ClusterAccess& access,
+                                                       const ProduceOptions& options);
+    // For prepare().
+    Production(ClusterAccess& access, const ProduceOptions& options, RecordReader reader)
+        : access_(access), options_(options), reader_(std::move(reader)) {}
+
+    // Reads everything, sends it, and waits for the acknowledgements. Answers the exit status.
+    int run();
+
+private:
+    Status prepare_options();
+    Status find_topic();
+    Status pump(Input& input);
+    Status hand_over();
+    Status await_input(Input& input);
+    Status send(const PipedRecord& record);
+    Status send_until_taken(const ProducerRecord& record);
+    Status bad_record(Error error);
+    Status keep_pace(std::size_t bytes);
+    Status interrupted();
+    ProducerRecord to_send(const PipedRecord& record);
+
+    void on_batch(const BatchReport& report);
+    void show_progress(bool force);
+    int finish(const Status& outcome);
+    int tell_failures();
+    void tell_summary();
+
+    ClusterAccess& access_;
+    const ProduceOptions& options_;
+    RecordReader reader_;
+    std::unique_ptr<Producer> producer_;
+    std::optional<WallTime> at_;
+    std::optional<Rate> rate_;
+    bool keep_partition_ = false;
+    bool keep_timestamp_ = false;
+    bool keep_topic_ = false;
+    std::vector<HeaderView> fixed_headers_;
+    std::vector<HeaderView> headers_;  // of the record under way: its own, then the fixed ones
+    MonoTime started_{};
+    std::uint64_t records_ = 0;
+    std::uint64_t bytes_ = 0;  // of keys and values
+    std::uint64_t skipped_ = 0;
+};
+
+}  // namespace kq
