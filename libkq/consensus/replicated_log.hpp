@@ -59,12 +59,15 @@ struct SnapshotView {
 class ReplicatedLogListener {
 public:
     virtual ~ReplicatedLogListener() = default;
-    // Forget everything told before: the state is what the snapshot says. An error stops the log.
+    // Forget everything told before: the state is what the snapshot says. An error of either ends
+    // in on_failed().
     virtual Status on_snapshot(const SnapshotView& snapshot) = 0;
     virtual Status on_committed(const CommittedBatch& batch) = 0;
     virtual void on_leader(Epoch epoch) = 0;
     // What was appended and not told as committed has an unknown outcome.
     virtual void on_resigned(Epoch epoch) = 0;
+    // The log can no longer be written, or not be read: this node's part in it is over.
+    virtual void on_failed(Error error) = 0;
 };
 
 class ReplicatedLog {

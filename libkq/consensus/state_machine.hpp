@@ -10,8 +10,9 @@
 //
 // shape    a Machine gives
 //            using State, Record;
-//            static void apply(State&, const Record&, Offset)       cannot fail, decides nothing
-//            static LogRecord encode(const State&, const Record&)   before it is applied
+//            static LogRecord encode(const State&, const Record&)
+//            static void apply(State&, std::span<const Record>, Offset first)
+//          apply cannot fail and decides nothing; encode sees the state before the run
 //          decide is any callable `Decision<Record, Response>(const State&, Offset next)`; it
 //          changes nothing; `next` is the offset that its first record would get
 // owner    the log's loop
@@ -19,6 +20,7 @@
 #pragma once
 
 #include <deque>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -157,11 +159,7 @@ private:
             encoded.push_back(Machine::encode(state_, record));
         KQ_LET(const Offset last, log_.append(epoch_, std::move(encoded)));
         KQ_CHECK(last == first + (static_cast<std::int64_t>(records.size()) - 1));
-        Offset at = first;
-        for (const auto& record : records) {
-            Machine::apply(state_, record, at);
-            ++at;
-        }
+        Machine::apply(state_, std::span<const Record>(records), first);
         return done();
     }
 

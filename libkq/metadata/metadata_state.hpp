@@ -73,7 +73,7 @@ enum class LeaderRecoveryState : std::int8_t { recovered = 0, recovering = 1 };
 
 struct PartitionRegistration {
     std::vector<BrokerId> replicas;  // preferred leader first
-    std::vector<Uuid> directories;   // of each replica; zero where the broker has not said
+    std::vector<Uuid> directories;   // of each replica; zero: not said yet. Empty: before KIP-858
     std::vector<BrokerId> isr;
     std::vector<BrokerId> removing_replicas;
     std::vector<BrokerId> adding_replicas;
@@ -92,31 +92,29 @@ struct PartitionRegistration {
     friend bool operator==(const PartitionRegistration&, const PartitionRegistration&) = default;
 };
 
-// A topic with its partitions, which are numbered 0..n-1 without gaps.
+// A topic with its partitions, which are numbered 0..n-1.
 class TopicImage {
 public:
     TopicImage(std::string name, Uuid id) : name_(std::move(name)), id_(id) {}
 
     const std::string& name() const { return name_; }
     const Uuid& id() const { return id_; }
-    std::int32_t partition_count() const { return count_; }
+    std::int32_t partition_count() const { return static_cast<std::int32_t>(partitions_.size()); }
     // Null where there is no such partition.
     const PartitionRegistration* partition(PartitionIndex index) const;
 
-    // The same topic with one partition more or changed; copies one block of 256.
-    // Requires: 0 <= index <= partition_count().
-    TopicImage with_partition(PartitionIndex index, PartitionRegistration partition) const;
+    using Partitions = CowMap<PartitionIndex, std::shared_ptr<const PartitionRegistration>>;
+    const Partitions& partitions() const { return partitions_; }
+
+    // Adds or replaces. Requires: nobody else has seen this object yet.
+    void put(const EditSession& edit, PartitionIndex index, PartitionRegistration partition);
 
     friend bool operator==(const TopicImage& a, const TopicImage& b);
 
 private:
-    static constexpr std::int32_t block_size = 256;
-    using Block = std::vector<std::shared_ptr<const PartitionRegistration>>;
-
     std::string name_;
     Uuid id_;
-    std::int32_t count_ = 0;
-    std::vector<std::shared_ptr<const Block>> blocks_;
+    Partitions partitions_;
 };
 
 enum class ConfigResourceType : std::int8_t {
@@ -155,9 +153,8 @@ public:
     CowMap<ConfigResource, std::shared_ptr<const ConfigEntries>> configs;
     std::map<std::string, std::int16_t, std::less<>> features;  // finalized levels, none 0
     std::int64_t partition_count = 0;                           // of all topics
-    std::int64_t next_producer_id = 0;                          // start of the next block
-    std::int8_t zk_migration_state = 0;
-    bool has_zk_migration_state = false;
+    std::optional<std::int64_t> next_producer_id;               // start of the next block
+    std::optional<std::int8_t> zk_migration_state;              // of a cluster that came from there
     // What we do not act on yet and hand on as it is; never null.
     std::shared_ptr<const CarriedRecords> carried;
 
@@ -175,6 +172,7 @@ public:
     std::int16_t feature(std::string_view name) const;  // 0: not finalized
     std::int16_t metadata_version() const { return feature(feature_metadata_version); }
 
+    // Whether they say the same; where in the log they were taken does not count.
     friend bool operator==(const MetadataState& a, const MetadataState& b);
 };
 
