@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "consumption.hpp"
+
+#include <algorithm>
+
+#include "cli/encodings.hpp"
+#include "cli/text.hpp"
+#include "cli/topic_names.hpp"
+#include "client/admin.hpp"
+
+namespace kq {
+
+Result<std::unique_ptr<Consumption>> Consumption::prepare(ClusterAccess& access,
+                                                          const ConsumeOptions& options) {
+    KQ_LET(auto framing, framing_of(options.framing, access.settings().format));
+    KQ_LET(auto writer, RecordWriter::create(std::move(framing)));
+    auto consumption = std::make_unique<Consumption>(access, options, std::move(writer));
+    KQ_TRY(consumption->prepare_options());
+    return consumption;
+}
+
+Status Consumption::prepare_options() {
+    const Zone zone = options_.framing.utc ? Zone::utc : Zone::local;
+    if (options_.range) {
+        auto parsed = parse_ranges(*options_.range, access_.wall_now(), zone);
+        if (!parsed.ok()) {
+            return Error{parsed.code(), "option '--offset': " + parsed.error().message};
+        }
+        ranges_ = std::move(parsed).value();
+    }
+    for (const std::string& text : options_.partitions) {
+        auto number = decimal(as_bytes(text));
+        if (!number || *number < 0 || *number > std::numeric_limits<std::int32_t>::max()) {
+            return Error{Errc::usage,
+                         "option '--partition': " + in_quotes(text) + " is no partition"};
+        }
+        partitions_.push_back(static_cast<std::int32_t>(*number));
+    }
+    if (!partitions_.empty() && !ranges_.by_partition.empty()) {
+        return Error{Errc::usage, "-p and positions of single partitions exclude each other"};
+    }
+    if (options_.follow &&
+        (ranges_.all.to ||
+         std::any_of(ranges_.by_partition.begin(), ranges_.by_partition.end(),
+                     [](const auto& one) { return one.second.to.has_value(); }))) {
+        return Error{Errc::usage, "-F reads on for ever: it does not go with an end"};
+    }
+    KQ_LET(auto consumer_options, access_.consumer_options());
+    consumer_ = std::make_unique<Consumer>(access_.runtime(), std::move(consumer_options));
+    return done();
+}
+
+// With -n and -t together: until that many have come, or the time is up.
+bool Consumption::waits_for_more() const {
+    return options_.follow || (options_.count && access_.deadline());
+}
+
+int Consumption::run() {
+    access_.wake_for_progress();
+    started_ = access_.now();
+    access_.awaiting(access_.settings().bootstrap());
+    auto assigned = assign();
+    access_.no_longer_awaiting();
+    if (!assigned.ok()) return failed(assigned.error());
+    auto read = read_all();
+    auto flushed = access_.console().flush();
+    access_.console().end_progress();
+    if (!read.ok()) return failed(read.error());
+    tell_summary();
+    if (!flushed.ok()) return access_.console().fail("", flushed.error());
+    return exit_ok;
+}
+
+int Consumption::failed(const Error& error) {
+    std::string what;
+    if (error.code == Errc::deadline_passed && options_.count) {
+        what = "got " + std::to_string(written_) + " of " + counted(*options_.count, "record");
+    } else if (written_ == 0) {
+        what = "cannot read " + in_quotes(options_.topics.front());
+    }
+    Problem problem = access_.problem(what, error, consumer_->advertised_trouble());
+    problem.target = options_.topics.front();
+    if (error.code == Errc::deadline_passed && options_.count) problem.tries.clear();
+    if (error.code == Errc::offset_out_of_range) {
+        problem.tries = {same_command(access_.console().process(), access_.console().tool(),
+                                      {"-o", "--offset"}, "-o start")};
+    }
+    return access_.console().fail(problem);
+}
+
+Result<std::vector<std::string>> Consumption::topic_names() {
+    const bool globs = std::any_of(options_.topics.begin(), options_.topics.end(), is_glob);
+    if (!globs) return options_.topics;
+    KQ_LET(auto client, access_.client_options());
+    Admin admin(access_.runtime(), std::move(client));
+    admin.set_deadline(access_.deadline());
+    KQ_LET(auto topics, admin.list_topics(true));
+    std::vector<std::string> names;
+    for (const std::string& name : options_.topics) {
+        const auto before = names.size();
+        for (const auto& topic : topics) {
+            if (topic.name == name || (!topic.is_internal && matches_glob(topic.name, name))) {
+                names.push_back(topic.name);
+            }
+        }
+        if (names.size() == before) return no_such_topic(name, {});
+    }
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    return names;
+}
+
+Status Consumption::assign() {
+    consumer_->set_deadline(access_.deadline());
+    KQ_LET(auto names, topic_names());
+    std::vector<Assignment> assignments;
+    for (const std::string& topic : names)
+        KQ_TRY(add_assignments(topic, assignments));
+    return consumer_->assign(assignments);
+}
+
+Status Consumption::add_assignments(const std::string& topic, std::vector<Assignment>& out) {
+    auto there = consumer_->partitions_of(topic);
+    if (there.code() == Errc::unknown_topic_or_partition) {
+        KQ_LET(auto client, access_.client_options());
+        Admin admin(access_.runtime(), std::move(client));
+        admin.set_deadline(access_.deadline());
+        KQ_LET(auto topics, admin.list_topics(true));
+        std::vector<std::string> known;
+        for (const auto& each : topics)
+            known.push_back(each.name);
+        return no_such_topic(topic, known);
+    }
+    if (!there.ok()) return there.error();
+    const auto count = static_cast<std::int32_t>(there.value().size());
+    KQ_LET(auto wanted, wanted_partitions(topic, count));
+    for (std::int32_t index : wanted) {
+        auto own = ranges_.by_partition.find(index);
+        const PositionRange& range = own != ranges_.by_partition.end() ? own->second : ranges_.all;
+        Assignment assignment;
+        assignment.partition = {topic, PartitionIndex{index}};
+        // Following means what comes from now on, unless a position was given.
+        assignment.start = range.from.value_or(Position::from_start());
+        assignment.stop = range.to;
+        if (!range.to && !waits_for_more()) assignment.stop = Position::from_end();
+        out.push_back(std::move(assignment));
+    }
+    return done();
+}
+
+Result<std::vector<std::int32_t>> Consumption::wanted_partitions(const std::string& topic,
+                                                                 std::int32_t there) const {
+    std::vector<std::int32_t> wanted = partitions_;
+    for (const auto& [index, range] : ranges_.by_partition)
+        wanted.push_back(index);
+    if (wanted.empty()) {
+        for (std::int32_t index = 0; index < there; ++index)
+            wanted.push_back(index);
+    }
+    std::sort(wanted.begin(), wanted.end());
+    wanted.erase(std::unique(wanted.begin(), wanted.end()), wanted.end());
+    if (!wanted.empty() && wanted.back() >= there) {
+        return Error{Errc::unknown_topic_or_partition,
+                     in_quotes(topic) + " has no partition " + std::to_string(wanted.back()) +
+                         "; it has " + counted(there, "partition")};
+    }
+    return wanted;
+}
+
+Status Consumption::read_all() {
+    Console& console = access_.console();
+    while (!consumer_->finished() && !done_counting()) {
+        auto polled = consumer_->poll(access_.deadline());
+        if (polled.code() == Errc::interrupted) {
+            if (access_.stop_wanted()) return polled.error();
+            access_.runtime().clear_interrupt();
+            show_progress(console.process().take_progress_request());
+            continue;
+        }
+        if (!polled.ok()) return polled.error();
+        if (polled.value()) {
+            KQ_TRY(write_out(*polled.value()));
+        } else if (access_.deadline() && access_.now() >= *access_.deadline()) {
+            return Error{Errc::deadline_passed, "the time was up"};
+        }
+        // Whoever follows sees each record when it comes, not when a buffer is full.
+        if (waits_for_more() || console.process().is_terminal(Stream::out)) {
+            KQ_TRY(console.flush());
+        }
+        show_progress(console.process().take_progress_request());
+    }
+    return done();
+}
+
+Status Consumption::write_out(FetchedRecords& records) {
+    const std::string& topic = records.partition().topic;
+    const std::int32_t partition = records.partition().partition.value;
+    while (!done_counting()) {
+        KQ_LET(const ConsumedRecord* record, records.next());
+        if (record == nullptr) break;
+        KQ_TRY(write_record(topic, partition, *record));
+    }
+    return done();
+}
+
+Status Consumption::write_record(const std::string& topic, std::int32_t partition,
+                                 const ConsumedRecord& record) {
+    PipedRecord piped;
+    piped.topic = topic;
+    piped.partition = partition;
+    piped.epoch = record.leader_epoch.value;
+    piped.offset = record.offset.value;
+    piped.timestamp = to_ms(record.timestamp);
+    piped.key = record.key;
+    piped.value = record.value;
+    if (record.header_count > 0 && writer_.shows_headers()) {
+        headers_.clear();
+        for (const ConsumedHeader& header : record.headers()) {
+            headers_.push_back({header.key, header.value});
+        }
+        piped.headers = headers_;
+    }
+    auto written = writer_.write(piped, access_.console().buffer());
+    if (!written.ok()) {
+        return Error{written.code(), topic + '-' + std::to_string(partition) + " offset " +
+                                         std::to_string(piped.offset) + ": " +
+                                         written.error().message};
+    }
+    ++written_;
+    bytes_ += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
+    return access_.console().drain();
+}
+
+void Consumption::show_progress(bool force) {
+    Console& console = access_.console();
+    // On a terminal the records themselves are the progress.
+    const bool wanted = console.progress_wanted() && !console.process().is_terminal(Stream::out);
+    if (!force && !wanted) return;
+    const auto now = access_.now();
+    const double seconds = std::chrono::duration<double>(now - started_).count();
+    std::int64_t left = 0;
+    for (const PartitionProgress& one : consumer_->progress()) {
+        const Offset end = one.stop != no_offset ? one.stop : one.high_watermark;
+        if (end != no_offset && one.position != no_offset && end > one.position) {
+            left += end - one.position;
+        }
+    }
+    std::string line = human_count(static_cast<double>(written_)) + " records, " +
+                       human_bytes(static_cast<std::int64_t>(bytes_));
+    if (seconds > 0) {
+        line += ", " + human_count(static_cast<double>(written_) / seconds) + "/s";
+    }
+    line += ", " + human_count(static_cast<double>(left)) + " left";
+    console.progress(line, now, force);
+}
+
+void Consumption::tell_summary() {
+    if (!access_.settings().verbose) return;
+    const ConsumerStats stats = consumer_->stats();
+    const auto spent = access_.now() - started_;
+    const double seconds = std::max(1e-6, std::chrono::duration<double>(spent).count());
+    access_.console().note("# " + counted(written_, "record") + ", " +
+                           human_bytes(static_cast<std::int64_t>(bytes_)) + " in " +
+                           human_duration(std::chrono::duration_cast<Millis>(spent)) + " (" +
+                           human_count(static_cast<double>(written_) / seconds) + "/s); " +
+                           std::to_string(stats.requests) + " requests, " +
+                           human_bytes(static_cast<std::int64_t>(stats.bytes)) + " on the wire");
+}
+
+}  // namespace kq
