@@ -24,7 +24,8 @@ TEST_CASE("a problem is one line, what to try, and where to read more", "[cli]")
           "  try: kq-topics create orders -p 6 -r 1\n"
           "  see: kq explain INVALID_REPLICATION_FACTOR\n");
     // A name with a line break in it does not make two lines of one.
-    auto text = problem_text("t", Problem{"", Error{Errc::usage, "no 'a\nb'"}});
+    const Problem two_lines{{}, Error{Errc::usage, "no 'a\nb'"}};
+    auto text = problem_text("t", two_lines);
     CHECK(text == "t: no 'a\\nb'\n");
 }
 
