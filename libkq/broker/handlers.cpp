@@ -8,6 +8,7 @@
 #include "broker/api/10_find_coordinator.hpp"
 #include "broker/api/18_api_versions.hpp"
 #include "broker/api/22_init_producer_id.hpp"
+#include "broker/api/32_describe_configs.hpp"
 #include "broker/api/35_describe_log_dirs.hpp"
 #include "broker/api/60_describe_cluster.hpp"
 #include "broker/api/75_describe_topic_partitions.hpp"
@@ -70,6 +71,12 @@ void serve_metadata(Dispatcher& dispatcher, const std::shared_ptr<HandlerNeeds>&
         [needs](RequestContext& context, const wire::DescribeClusterRequest& request,
                 Reply<wire::DescribeClusterResponse> reply) {
             handle_describe_cluster(context, request, needs->broker, needs->cluster_id,
+                                    std::move(reply));
+        });
+    dispatcher.serve<wire::DescribeConfigsRequest, wire::DescribeConfigsResponse>(
+        [needs](RequestContext& context, const wire::DescribeConfigsRequest& request,
+                Reply<wire::DescribeConfigsResponse> reply) {
+            handle_describe_configs(context, request, needs->broker, *needs->config,
                                     std::move(reply));
         });
     auto partitions_max =

@@ -6,20 +6,11 @@
 #include <string>
 #include <utility>
 
+#include "broker/image_configs.hpp"
+
 namespace kq {
 
 namespace {
-
-// Settings that a controller of another version accepted and we do not know are left out: the
-// default counts then.
-ConfigSet known_settings(ConfigScope scope, const ConfigEntries& entries) {
-    ConfigSet set(scope);
-    for (const auto& [name, value] : entries) {
-        const Status stored = set.set(name, value);
-        if (!stored.ok()) continue;
-    }
-    return set;
-}
 
 std::optional<Millis> limit_of(const ConfigSet& set, std::string_view name) {
     if (set.integer(name) == std::numeric_limits<std::int64_t>::max()) return std::nullopt;
@@ -98,16 +89,8 @@ TopicSettingsSource::TopicSettingsSource(BrokerId broker, std::shared_ptr<const 
 
 TopicSettings TopicSettingsSource::settings_of(const MetadataState& image,
                                                std::string_view topic) const {
-    BrokerConfigs broker;
-    broker.dynamic_broker =
-        known_settings(ConfigScope::broker,
-                       image.config(ConfigResourceType::broker, std::to_string(broker_.value)));
-    broker.dynamic_default =
-        known_settings(ConfigScope::broker, image.config(ConfigResourceType::broker, ""));
-    broker.file = *file_;
-    const ConfigSet own =
-        known_settings(ConfigScope::topic, image.config(ConfigResourceType::topic, topic));
-    const ConfigSet effective = effective_topic_config(own, broker);
+    const BrokerConfigs broker = broker_configs(image, broker_, *file_);
+    const ConfigSet effective = effective_topic_config(topic_configs(image, topic), broker);
 
     TopicSettings settings;
     settings.partition = partition_settings(effective);
