@@ -3,6 +3,9 @@
 
 #include <catch2/catch.hpp>
 
+#include "base/memory_file_system.hpp"
+#include "base/sim_loop.hpp"
+
 using namespace kq;
 
 namespace {
@@ -62,4 +65,47 @@ TEST_CASE(".properties: as Java reads them", "[base][config]") {
     CHECK(properties("alone\nempty=\n=x") == "1 alone=|2 empty=|3 =x|");
     CHECK(properties("a=1\\") == "1 a=1|");
     CHECK(properties("") == "");
+}
+
+TEST_CASE("a whole file is checked for its scope", "[base][config]") {
+    SimScheduler world(1);
+    MemoryFileSystem files(world.clock());
+    auto write = [&](const std::string& path, std::string_view content) {
+        REQUIRE(replace_file(files, path, as_bytes(content)).ok());
+    };
+    REQUIRE(files.mkdir("/etc").ok());
+
+    write("/etc/b.toml", "node.id = 7\nlog.retention.ms = \"1h\"\n");
+    auto toml_file = load_config_file(files, "/etc/b.toml", ConfigScope::broker);
+    REQUIRE(toml_file.ok());
+    CHECK(toml_file.value().settings.integer("log.retention.ms") == 3'600'000);
+
+    write("/etc/wrong.toml", "node.id = 7\nlog.retention.mss = 1\n");
+    auto wrong = load_config_file(files, "/etc/wrong.toml", ConfigScope::broker);
+    REQUIRE_FALSE(wrong.ok());
+    CHECK(wrong.code() == Errc::usage);
+    CHECK(wrong.error().message ==
+          "/etc/wrong.toml:2: unknown broker setting 'log.retention.mss'; the nearest is "
+          "log.retention.ms");
+
+    write("/etc/value.toml", "\nnode.id = \"seven\"\n");
+    auto value = load_config_file(files, "/etc/value.toml", ConfigScope::broker);
+    REQUIRE_FALSE(value.ok());
+    CHECK(value.error().message == "/etc/value.toml:2: node.id: 'seven' is not a whole number");
+
+    // Kafka's plug-ins read names of their own; a name that is only misspelt is a mistake here too.
+    write("/etc/server.properties", "node.id=7\ncom.example.plugin.colour=red\n");
+    auto kafka = load_config_file(files, "/etc/server.properties", ConfigScope::broker);
+    REQUIRE(kafka.ok());
+    CHECK(kafka.value().settings.integer("node.id") == 7);
+    REQUIRE(kafka.value().warnings.size() == 1);
+    CHECK(
+        kafka.value().warnings[0].starts_with("/etc/server.properties:2: unknown broker setting"));
+    write("/etc/server.properties", "nod.id=7\n");
+    CHECK_FALSE(load_config_file(files, "/etc/server.properties", ConfigScope::broker).ok());
+
+    auto absent = load_config_file(files, "/etc/absent.toml", ConfigScope::broker);
+    REQUIRE_FALSE(absent.ok());
+    CHECK(absent.code() == Errc::not_found);
+    CHECK(absent.error().message.find("/etc/absent.toml") != std::string::npos);
 }

@@ -19,8 +19,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pages
 import planted
-from source import Tree
+from source import Tree, defined_types
 
 ROOT = Path(__file__).resolve().parents[2]
 CORES = max(1, len(os.sched_getaffinity(0)))
@@ -194,6 +195,24 @@ def namespaces(tree):
             yield at(source, source.line_of(match.start()), f"namespace {name}")
 
 
+def one_definition(tree):
+    """No type is defined twice: the linker would take one for the other without a word."""
+    seen = {}
+    for source in tree.sources:
+        if source.path.endswith(".def"):
+            continue
+        # Programs and tests are linked each on its own, but with the whole library.
+        program = "" if source.in_library else "/".join(source.path.split("/")[:2])
+        for name in defined_types(source.code):
+            for where in ("", program):
+                other = seen.get((where, name))
+                if other is not None and other != source.path:
+                    yield at(source, 1, f"{name} is defined in {other} too")
+                    break
+            else:
+                seen[program, name] = source.path
+
+
 def cards(tree):
     """Licence line first; headers open with a card and #pragma once."""
     for source in tree.sources:
@@ -291,6 +310,14 @@ def manuals(tree):
             yield re.sub(r"^mandoc: ", "", line)
 
 
+def made_pages(tree):
+    """Manuals that are made from tables are up to date."""
+    for path, make in pages.PAGES.items():
+        if (tree.root / path).exists() and (tree.root / "libkq/base/errors.def").exists():
+            if tree.read(path) != make(tree.root):
+                yield f"{path}:1: out of date: run tests/house/pages.py"
+
+
 def links(tree):
     """Links between documents lead somewhere."""
     for source in tree.texts:
@@ -377,8 +404,8 @@ def scripts(tree):
                 yield at(source, error.lineno, error.msg)
 
 
-RULES = [floors, libraries, seams, ownership, namespaces, cards, todo, names, config_effects,
-         manuals, links, scripts, formatting, headers]
+RULES = [floors, libraries, seams, ownership, namespaces, one_definition, cards, todo, names, config_effects,
+         manuals, made_pages, links, scripts, formatting, headers]
 
 
 def main():

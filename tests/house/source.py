@@ -50,6 +50,42 @@ def blank_out(text):
     return "".join(out)
 
 
+def without_templates(code):
+    """C++ without the parameter lists of its templates, whose `class T` defines nothing."""
+    out = []
+    position = 0
+    for match in re.finditer(r"\btemplate\s*<", code):
+        if match.start() < position:
+            continue
+        depth, end = 1, match.end()
+        while depth and end < len(code):
+            depth += {"<": 1, ">": -1}.get(code[end], 0)
+            end += 1
+        out.append(code[position:match.start()])
+        position = end
+    return "".join(out) + code[position:]
+
+
+def defined_types(code):
+    """Names, with their namespaces, of the types that a file defines for all to see."""
+    token = re.compile(r"\bnamespace\b\s*([\w:]*)\s*\{|"
+                       r"\b(?:struct|class|union|enum(?:\s+(?:class|struct))?)\s+(?:\w+\([^)]*\)\s*)?"
+                       r"([A-Za-z_]\w*)\b(?!\s*(?:<|::))[^;{}()=]*\{|[{}]")
+    scopes = []
+    for match in token.finditer(without_templates(code)):
+        if match[0] == "}":
+            if scopes:
+                scopes.pop()
+        elif match[0] == "{":
+            scopes.append(None)
+        elif match[2]:
+            if all(scopes):
+                yield "::".join([*scopes, match[2]])
+            scopes.append(None)
+        else:
+            scopes.append(match[1] or None)  # nobody else sees an anonymous namespace
+
+
 class Source:
     """One file: its path from the root, and its text."""
 
