@@ -123,6 +123,25 @@ std::vector<std::pair<std::string, std::string>> PosixProcess::variables(
     return found;
 }
 
+std::string PosixProcess::program_directory() const {
+    std::string path(4096, '\0');
+    auto size = ::readlink("/proc/self/exe", path.data(), path.size());
+    path.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
+    auto slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash);
+}
+
+Error PosixProcess::replace_by(const std::string& program, std::vector<std::string> words) {
+    words.insert(words.begin(), program.substr(program.rfind('/') + 1));
+    std::vector<char*> pointers;
+    for (std::string& word : words)
+        pointers.push_back(word.data());
+    pointers.push_back(nullptr);
+    ::signal(SIGPIPE, SIG_DFL);  // as we found it
+    ::execv(program.c_str(), pointers.data());
+    return error_of_errno(errno, program);
+}
+
 Result<std::unique_ptr<Input>> PosixProcess::open_input(const std::string& path) {
     if (path == "-") {
         return std::unique_ptr<Input>(std::make_unique<PosixInput>(STDIN_FILENO, "standard input"));

@@ -16,6 +16,8 @@ public:
     std::optional<std::string> variable(const std::string& name) const override;
     std::vector<std::pair<std::string, std::string>> variables(
         std::string_view prefix) const override;
+    std::string program_directory() const override;
+    Error replace_by(const std::string& program, std::vector<std::string> words) override;
     Result<std::unique_ptr<Input>> open_input(const std::string& path) override;
     Status write(Stream stream, ByteView bytes) override;
     bool is_terminal(Stream stream) const override;

@@ -49,6 +49,11 @@ public:
     virtual std::vector<std::pair<std::string, std::string>> variables(
         std::string_view prefix) const = 0;
 
+    // Where the running program stands.
+    virtual std::string program_directory() const = 0;
+    // Becomes another program, with these words after its name. Answers only if that failed.
+    virtual Error replace_by(const std::string& program, std::vector<std::string> words) = 0;
+
     // A path, or "-" for standard input.
     virtual Result<std::unique_ptr<Input>> open_input(const std::string& path) = 0;
     // Writes all of it. `stream` is out or err.
