@@ -25,7 +25,7 @@ std::size_t size_of(const PipedRecord& record) {
 Result<std::unique_ptr<Production>> Production::prepare(ClusterAccess& access,
                                                         const ProduceOptions& options) {
     KQ_LET(auto framing, framing_of(options.framing, access.settings().format));
-    KQ_LET(auto reader, RecordReader::create(std::move(framing)));
+    KQ_LET(auto reader, RecordParser::create(std::move(framing)));
     auto production = std::make_unique<Production>(access, options, std::move(reader));
     KQ_TRY(production->prepare_options());
     return production;

@@ -15,7 +15,7 @@
 #include "cli/cluster_access.hpp"
 #include "cli/framing.hpp"
 #include "cli/positions.hpp"
-#include "cli/record_reader.hpp"
+#include "cli/record_parser.hpp"
 #include "client/producer.hpp"
 
 namespace kq {
@@ -40,7 +40,7 @@ public:
     static Result<std::unique_ptr<Production>> prepare(ClusterAccess& access,
                                                        const ProduceOptions& options);
     // For prepare().
-    Production(ClusterAccess& access, const ProduceOptions& options, RecordReader reader)
+    Production(ClusterAccess& access, const ProduceOptions& options, RecordParser reader)
         : access_(access), options_(options), reader_(std::move(reader)) {}
 
     // Reads everything, sends it, and waits for the acknowledgements. Answers the exit status.
@@ -67,7 +67,7 @@ private:
 
     ClusterAccess& access_;
     const ProduceOptions& options_;
-    RecordReader reader_;
+    RecordParser reader_;
     std::unique_ptr<Producer> producer_;
     std::optional<WallTime> at_;
     std::optional<Rate> rate_;

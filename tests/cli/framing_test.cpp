@@ -7,7 +7,7 @@
 #include <catch2/catch.hpp>
 
 #include "cli/random_records.hpp"
-#include "cli/record_reader.hpp"
+#include "cli/record_parser.hpp"
 #include "cli/record_writer.hpp"
 
 using namespace kq;
@@ -23,7 +23,7 @@ Framing framing(std::string_view format, const FramingOptions& options = {}) {
 // Reads all of `input`, which comes in pieces of `piece_bytes`; the records in words.
 std::vector<std::string> read_all(const Framing& form, std::string_view input,
                                   std::size_t piece_bytes = 1 << 20) {
-    auto reader = RecordReader::create(form);
+    auto reader = RecordParser::create(form);
     REQUIRE(reader.ok());
     std::vector<std::string> records;
     auto drain = [&] {
@@ -54,7 +54,7 @@ std::vector<std::string> read_all(const Framing& form, std::string_view input,
 // Of lines: key and value in plain text.
 std::vector<std::string> lines(const FramingOptions& options, std::string_view input,
                                std::size_t piece_bytes = 1 << 20) {
-    auto reader = RecordReader::create(framing("text", options));
+    auto reader = RecordParser::create(framing("text", options));
     REQUIRE(reader.ok());
     std::vector<std::string> records;
     auto text = [](const std::optional<ByteView>& bytes) {
@@ -124,7 +124,7 @@ TEST_CASE("lines: one value each, the last one with or without its end", "[cli]"
 TEST_CASE("lines are written as they are read", "[cli]") {
     FramingOptions options{.key_separator = "\\t", .null_text = "~"};
     const std::string input = "k\tv\n~\tw\nx\t~\n";
-    auto reader = RecordReader::create(framing("text", options));
+    auto reader = RecordParser::create(framing("text", options));
     std::vector<PipedRecord> records(3);
     records[0].key = as_bytes("k");
     records[0].value = as_bytes("v");

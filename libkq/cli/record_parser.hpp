@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// RecordReader: records out of the bytes of a pipe or file, in one framing. Holds the input buffer;
+// RecordParser: records out of the bytes of a pipe or file, in one framing. Holds the input buffer;
 // whoever owns the descriptor fills it.
 //
 // shape    room() -> read into it -> filled(n), or end_of_input(); next() until it answers null;
@@ -23,9 +23,9 @@
 
 namespace kq {
 
-class RecordReader {
+class RecordParser {
 public:
-    static Result<RecordReader> create(Framing framing);
+    static Result<RecordParser> create(Framing framing);
 
     // Another file begins, under this name. Requires: next() answered null after end_of_input().
     void begin(std::string name);
@@ -46,7 +46,7 @@ public:
     static constexpr std::size_t record_bytes_max = std::size_t{256} << 20;
 
 private:
-    RecordReader() = default;
+    RecordParser() = default;
 
     ByteView input() const { return ByteView(buffer_).subspan(begin_, end_ - begin_); }
     const PipedRecord* accept(std::size_t taken);

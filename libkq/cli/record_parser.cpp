@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/record_reader.hpp"
+#include "cli/record_parser.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -25,8 +25,8 @@ std::size_t find_in(ByteView bytes, std::string_view wanted, std::size_t from) {
 
 }  // namespace
 
-Result<RecordReader> RecordReader::create(Framing framing) {
-    RecordReader reader;
+Result<RecordParser> RecordParser::create(Framing framing) {
+    RecordParser reader;
     reader.framing_ = std::move(framing);
     if (reader.framing_.kind == Framing::Kind::jsonl) reader.framing_.delimiter = "\n";
     if (reader.framing_.kind == Framing::Kind::templated) {
@@ -38,7 +38,7 @@ Result<RecordReader> RecordReader::create(Framing framing) {
     return reader;
 }
 
-void RecordReader::begin(std::string name) {
+void RecordParser::begin(std::string name) {
     KQ_CHECK(begin_ == end_);
     name_ = std::move(name);
     begin_ = end_ = scanned_ = 0;
@@ -46,7 +46,7 @@ void RecordReader::begin(std::string name) {
     record_number_ = record_byte_ = begin_byte_ = 0;
 }
 
-MutableBytes RecordReader::room() {
+MutableBytes RecordParser::room() {
     if (begin_ > 0 && (begin_ == end_ || buffer_.size() - end_ < read_bytes)) {
         std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
         end_ -= begin_;
@@ -60,16 +60,16 @@ MutableBytes RecordReader::room() {
     return MutableBytes(buffer_).subspan(end_);
 }
 
-void RecordReader::filled(std::size_t byte_count) {
+void RecordParser::filled(std::size_t byte_count) {
     end_ += byte_count;
     KQ_CHECK(end_ <= buffer_.size());
 }
 
-std::string RecordReader::where() const {
+std::string RecordParser::where() const {
     return name_ + ':' + std::to_string(record_number_) + ':' + std::to_string(record_byte_ + 1);
 }
 
-Result<const PipedRecord*> RecordReader::next() {
+Result<const PipedRecord*> RecordParser::next() {
     if (begin_ == end_) return nullptr;
     bad_bytes_ = 0;
     ++record_number_;
@@ -88,14 +88,14 @@ Result<const PipedRecord*> RecordReader::next() {
     KQ_UNREACHABLE("a framing without a reader");
 }
 
-const PipedRecord* RecordReader::accept(std::size_t taken) {
+const PipedRecord* RecordParser::accept(std::size_t taken) {
     begin_ += taken;
     begin_byte_ += taken;
     scanned_ = 0;
     return &record_;
 }
 
-Result<const PipedRecord*> RecordReader::need_more() {
+Result<const PipedRecord*> RecordParser::need_more() {
     --record_number_;
     if (end_ - begin_ < record_bytes_max) return nullptr;
     ++record_number_;
@@ -105,7 +105,7 @@ Result<const PipedRecord*> RecordReader::need_more() {
 }
 
 // The next line without its delimiter; none: it has not come whole.
-std::optional<ByteView> RecordReader::find_line() {
+std::optional<ByteView> RecordParser::find_line() {
     const ByteView bytes = input();
     const auto& delimiter = framing_.delimiter;
     auto at = find_in(bytes, delimiter, scanned_);
@@ -120,7 +120,7 @@ std::optional<ByteView> RecordReader::find_line() {
     return line;
 }
 
-Result<const PipedRecord*> RecordReader::next_line() {
+Result<const PipedRecord*> RecordParser::next_line() {
     while (begin_ != end_) {
         auto line = find_line();
         if (!line) return need_more();
@@ -140,12 +140,12 @@ Result<const PipedRecord*> RecordReader::next_line() {
     return nullptr;
 }
 
-std::optional<ByteView> RecordReader::or_null(ByteView bytes) const {
+std::optional<ByteView> RecordParser::or_null(ByteView bytes) const {
     if (framing_.null_text && as_text(bytes) == *framing_.null_text) return std::nullopt;
     return bytes;
 }
 
-Status RecordReader::split_line(ByteView line) {
+Status RecordParser::split_line(ByteView line) {
     record_.key = std::nullopt;
     if (framing_.key_separator) {
         auto at = find_in(line, *framing_.key_separator, 0);
@@ -159,14 +159,14 @@ Status RecordReader::split_line(ByteView line) {
     return done();
 }
 
-Result<const PipedRecord*> RecordReader::next_templated() {
+Result<const PipedRecord*> RecordParser::next_templated() {
     KQ_LET(auto read, template_->read(input(), ended_));
     if (read.taken == 0) return need_more();
     record_ = read.record;
     return accept(read.taken);
 }
 
-Result<const PipedRecord*> RecordReader::next_frame() {
+Result<const PipedRecord*> RecordParser::next_frame() {
     KQ_LET(auto read, frames_.read(input()));
     if (read.taken > 0) {
         record_ = read.record;
@@ -176,13 +176,13 @@ Result<const PipedRecord*> RecordReader::next_frame() {
     return need_more();
 }
 
-Result<const PipedRecord*> RecordReader::next_raw() {
+Result<const PipedRecord*> RecordParser::next_raw() {
     if (!ended_) return need_more();
     record_.value = input();
     return accept(input().size());
 }
 
-bool RecordReader::skip_bad() {
+bool RecordParser::skip_bad() {
     if (bad_bytes_ == 0) return false;
     skipped_ = input().first(bad_bytes_);
     accept(bad_bytes_);
