@@ -40,9 +40,10 @@ public:
     // errors  offset_out_of_range         and auto.offset.reset=none; names the partition and range
     //         unknown_topic_or_partition  the topic was deleted
     //         bad_data, interrupted, unreachable, authorization…
+    // The deadline set with set_deadline() does not concern it.
     Result<std::optional<FetchedRecords>> poll(std::optional<MonoTime> deadline = std::nullopt);
 
-    // Every assigned partition has a stop, and its position has reached it.
+    // Nothing more will come: every partition has reached its stop, or failed and poll() told it.
     bool finished() const;
 
     void pause(const TopicPartition& partition);
@@ -64,6 +65,8 @@ public:
     ConsumerCore& core() { return *core_; }
 
 private:
+    MonoTime deadline() const;
+
     ClientRuntime& runtime_;
     Millis api_timeout_;
     std::optional<MonoTime> deadline_;

@@ -29,7 +29,7 @@ namespace {
 
 constexpr std::size_t in_flight_per_partition_max = 5;  // what a broker remembers of a producer
 constexpr std::int16_t first_version_with_zstd = 7;
-constexpr std::int16_t last_version_with_names = 12;
+constexpr std::int16_t produce_names_until = 12;
 
 }  // namespace
 
@@ -291,8 +291,7 @@ void ProducerCore::send_request(BrokerId broker, BrokerConnection& connection,
         }
     }
     if (request->parts.empty()) return;
-    request->version =
-        ids_known ? version.value() : std::min(version.value(), last_version_with_names);
+    request->version = ids_known ? version.value() : std::min(version.value(), produce_names_until);
     request->place = under_way_.insert(under_way_.end(), request);
     requests_[broker] += 1;
     stats_.requests_sent += 1;
@@ -358,7 +357,7 @@ void ProducerCore::take_response(InFlight& request, const ProduceResponse& respo
         stats_.throttled_ms += static_cast<std::uint64_t>(response.throttle_time_ms);
         connection->hold_back(Millis{response.throttle_time_ms});
     }
-    bool by_id = request.version > last_version_with_names;
+    bool by_id = request.version > produce_names_until;
     auto find =
         [&](const InFlight::Part& part) -> const ProduceResponse::PartitionProduceResponse* {
         for (const auto& topic : response.responses) {

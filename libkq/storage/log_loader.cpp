@@ -15,7 +15,7 @@ namespace kq {
 
 namespace {
 
-constexpr std::size_t small_file_max = std::size_t{16} << 20;
+constexpr std::size_t loaded_file_max = std::size_t{16} << 20;
 
 }  // namespace
 
@@ -133,7 +133,7 @@ Status LogLoader::load_epochs() {
     epochs_lost_ = true;
     if (!found_.has_epoch_file) return done();
     auto path = log_.place_.directory + '/' + std::string(epoch_file_name);
-    auto content = read_file(log_.files_, path, small_file_max);
+    auto content = read_file(log_.files_, path, loaded_file_max);
     if (!content.ok() && content.code() != Errc::corrupt_file) return content.error();
     auto epochs = content.ok() ? parse_epoch_checkpoint(as_text(content.value()))
                                : Result<std::vector<EpochStart>>(content.error());
