@@ -21,6 +21,7 @@ ConsumerCore::ConsumerCore(Loop& loop, Network& network, Random& random, Consume
     cluster_.allow_auto_create(options_.auto_create_topics);
     cluster_.on_change([this] {
         loop_.assert_here();
+        note_missing_topics();
         pump_soon();
     });
 }
@@ -118,12 +119,23 @@ void ConsumerCore::assign(std::vector<Assignment> assignments, MonoTime deadline
             return done_in(Error{Errc::usage, assignment.partition.text() + " is assigned twice"});
         }
     }
+    // Watched before the look-up, so that what it learns of leaders is kept.
+    for (const auto& assignment : assignments)
+        cluster_.watch_topic(assignment.partition.topic);
     auto resolution = std::make_shared<Resolution>();
     resolution->assignments = std::move(assignments);
     resolution->done = [this, resolution_done = std::move(done_in),
                         weak = std::weak_ptr<Resolution>(resolution)](Status status) mutable {
         loop_.assert_here();
-        if (auto held = weak.lock(); status.ok() && held != nullptr) begin(*held);
+        auto held = weak.lock();
+        KQ_CHECK(held != nullptr);
+        if (status.ok()) {
+            begin(*held);
+        } else {
+            for (const auto& assignment : held->assignments) {
+                cluster_.unwatch_topic(assignment.partition.topic);
+            }
+        }
         resolution_done(std::move(status));
     };
     resolve(std::move(resolution), deadline);
@@ -162,7 +174,6 @@ void ConsumerCore::begin(const Resolution& resolution) {
         if (assignment.stop) {
             partition->stop = resolution.offset_of(assignment.partition, *assignment.stop);
         }
-        cluster_.watch_topic(assignment.partition.topic);
         by_name_[assignment.partition] = partition.get();
         partitions_.push_back(std::move(partition));
     }

@@ -72,6 +72,7 @@ private:
         std::optional<Error> error;  // to be told once `ready` is empty
         bool left_alone = false;     // it was told
         int failures = 0;
+        int missing_answers = 0;  // of the metadata, in a row
         MonoTime not_before = MonoTime::min();
         BrokerId nearby = no_broker;  // a replica that the leader sent us to
         MonoTime nearby_until;
@@ -96,6 +97,7 @@ private:
     void begin(const Resolution& resolution) KQ_ON(loop_);
     Partition* find(const TopicPartition& partition) KQ_ON(loop_);
 
+    void note_missing_topics() KQ_ON(loop_);
     void pump_soon() KQ_ON(loop_);
     void pump() KQ_ON(loop_);
     bool may_fetch(Partition& partition, MonoTime now) KQ_ON(loop_);

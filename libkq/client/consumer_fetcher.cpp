@@ -44,11 +44,19 @@ BrokerId ConsumerCore::source_of(Partition& partition, MonoTime now) {
     const auto* topic = cluster_.topic(partition.name->topic);
     auto index = static_cast<std::size_t>(partition.name->partition.value);
     if (topic == nullptr) return no_broker;
-    if (topic->error == Errc::unknown_topic_or_partition &&
-        ++partition.failures >= unknown_topic_answers_max) {
-        give_up(partition, Error{topic->error, "topic '" + topic->name + "' is gone"});
-    }
     return index < topic->partitions.size() ? topic->partitions[index].leader : no_broker;
+}
+
+// The topic was there when it was assigned. One broker may be behind the others, so it takes several
+// answers in a row until it counts as deleted.
+void ConsumerCore::note_missing_topics() {
+    for (auto& partition : partitions_) {
+        const auto* topic = cluster_.topic(partition->name->topic);
+        bool missing = topic != nullptr && topic->error == Errc::unknown_topic_or_partition;
+        partition->missing_answers = missing ? partition->missing_answers + 1 : 0;
+        if (partition->missing_answers < unknown_topic_answers_max || partition->error) continue;
+        give_up(*partition, Error{topic->error, "topic '" + topic->name + "' is gone"});
+    }
 }
 
 void ConsumerCore::pump() {
@@ -62,11 +70,8 @@ void ConsumerCore::pump() {
         if (partition.not_before > now) next = std::min(next, partition.not_before);
         if (!may_fetch(partition, now)) continue;
         auto source = source_of(partition, now);
-        if (partition.error) continue;
         if (source == no_broker) {
-            cluster_.refresh();
-            pause_after_failure(partition);
-            next = std::min(next, partition.not_before);
+            cluster_.refresh();  // and on_change() pumps again
             continue;
         }
         by_source[source].push_back(&partition);

@@ -353,7 +353,7 @@ void ProducerCore::deliver_reports() {
 void ProducerCore::flush(Callback<void()> flushed) {
     loop_.assert_here();
     if (batches_.empty()) return flushed();
-    flush_waiters_.push_back({batches_.back().id, std::move(flushed)});
+    flush_waiters_.push_back({next_id_ - 1, std::move(flushed)});
     pump_soon();
 }
 

@@ -15,8 +15,8 @@ namespace {
 using PartitionResponse = wire::ListOffsetsResponse::ListOffsetsPartitionResponse;
 
 // What the answers of several owners are gathered in.
-struct Gathering {
-    explicit Gathering(Reply<wire::ListOffsetsResponse> reply_in) : reply(std::move(reply_in)) {}
+struct OffsetSearch {
+    explicit OffsetSearch(Reply<wire::ListOffsetsResponse> reply_in) : reply(std::move(reply_in)) {}
     Reply<wire::ListOffsetsResponse> reply;
     wire::ListOffsetsResponse response;
     int version = 0;
@@ -69,7 +69,7 @@ Visibility visibility_of(const wire::ListOffsetsRequest& request) {
 
 void handle_list_offsets(RequestContext& context, wire::ListOffsetsRequest request,
                          const PartitionRouter& router, Reply<wire::ListOffsetsResponse> reply) {
-    auto gathering = std::make_shared<Gathering>(std::move(reply));
+    auto gathering = std::make_shared<OffsetSearch>(std::move(reply));
     gathering->version = context.api_version;
     const Visibility visibility = visibility_of(request);
     std::map<std::pair<std::string_view, std::int32_t>, int> asked;

@@ -15,8 +15,8 @@ namespace kq {
 
 namespace {
 
-struct Gathering {
-    explicit Gathering(Reply<wire::DescribeLogDirsResponse> reply_in)
+struct SizeCount {
+    explicit SizeCount(Reply<wire::DescribeLogDirsResponse> reply_in)
         : reply(std::move(reply_in)) {}
     Reply<wire::DescribeLogDirsResponse> reply;
     wire::DescribeLogDirsRequest request;
@@ -38,7 +38,7 @@ bool is_asked_for(const wire::DescribeLogDirsRequest& request, const TopicPartit
     return false;
 }
 
-void answer(Gathering& gathering, const LogDirectories& directories) {
+void answer(SizeCount& gathering, const LogDirectories& directories) {
     wire::DescribeLogDirsResponse response;
     std::map<std::uint32_t, std::map<TopicPartition, const PartitionSize*>> by_directory;
     for (const PartitionSize& size : gathering.sizes) {
@@ -74,7 +74,7 @@ void answer(Gathering& gathering, const LogDirectories& directories) {
 void handle_describe_log_dirs(RequestContext& context, wire::DescribeLogDirsRequest request,
                               const PartitionRouter& router, const LogDirectories& directories,
                               IoPool& pool, Reply<wire::DescribeLogDirsResponse> reply) {
-    auto gathering = std::make_shared<Gathering>(std::move(reply));
+    auto gathering = std::make_shared<SizeCount>(std::move(reply));
     gathering->request = std::move(request);
     gathering->outstanding = router.size() + 1;
     const auto one_less = [gathering, &directories] {

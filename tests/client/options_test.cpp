@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/options.hpp"
+
+#include <catch2/catch.hpp>
+
+using namespace kq;
+
+TEST_CASE("properties have Kafka's names, defaults and units", "[client]") {
+    auto defaults = ProducerOptions::from_properties({{"bootstrap.servers", "a:1, [::1]:2,c"}});
+    REQUIRE(defaults.ok());
+    CHECK(defaults.value().client.bootstrap ==
+          std::vector<Endpoint>{{"a", 1}, {"::1", 2}, {"c", 9092}});
+    CHECK(defaults.value().acks == Acks::all);
+    CHECK(defaults.value().idempotent);
+    CHECK(defaults.value().batch_bytes == 16384);
+    CHECK(defaults.value().linger == 5ms);
+    CHECK(defaults.value().delivery_timeout == 120s);
+    CHECK(defaults.value().in_flight_max == 5);
+
+    auto given = ProducerOptions::from_properties({{"linger.ms", "1s"},
+                                                   {"batch.size", "64KiB"},
+                                                   {"acks", "1"},
+                                                   {"compression.type", "zstd"},
+                                                   {"compression.zstd.level", "7"}});
+    REQUIRE(given.ok());
+    CHECK(given.value().linger == 1s);
+    CHECK(given.value().batch_bytes == 65536);
+    CHECK(given.value().acks == Acks::leader);
+    CHECK_FALSE(given.value().idempotent);  // it needs acks=all, and nobody insisted
+    CHECK(given.value().compression == Compression::zstd);
+    CHECK(given.value().compression_level == 7);
+
+    auto consumer = ConsumerOptions::from_properties(
+        {{"isolation.level", "read_committed"}, {"fetch.max.bytes", "1MiB"}});
+    REQUIRE(consumer.ok());
+    CHECK(consumer.value().isolation == Isolation::read_committed);
+    CHECK(consumer.value().fetch_bytes_max == 1u << 20);
+    CHECK(consumer.value().on_out_of_range == OnOutOfRange::fail);
+}
+
+TEST_CASE("what cannot be meant is refused with a reason", "[client]") {
+    struct Case {
+        Properties properties;
+        std::string told;
+    };
+    auto example = GENERATE(
+        Case{{{"linger.m", "5"}}, "linger.ms"}, Case{{{"acks", "2"}}, "acks"},
+        Case{{{"batch.size", "many"}}, "batch.size"},
+        Case{{{"bootstrap.servers", "host:port"}}, "bootstrap.servers"},
+        Case{{{"enable.idempotence", "true"}, {"acks", "1"}}, "acks=all"},
+        Case{{{"enable.idempotence", "true"}, {"max.in.flight.requests.per.connection", "6"}},
+             "at most 5"},
+        Case{{{"delivery.timeout.ms", "1000"}}, "delivery.timeout.ms"},
+        Case{{{"security.protocol", "SSL"}}, "PLAINTEXT"},
+        Case{{{"sasl.jaas.config", "secret"}}, "not built"});
+    CAPTURE(example.told);
+    auto options = ProducerOptions::from_properties(example.properties);
+    CHECK(options.code() == Errc::usage);
+    REQUIRE_FALSE(options.ok());
+    CHECK_THAT(options.error().message, Catch::Contains(example.told));
+    CHECK_THAT(options.error().message, !Catch::Contains("secret"));
+}
+
+TEST_CASE("an address override names both sides", "[client]") {
+    auto rule = AddressOverride::parse("broker:9092=127.0.0.1:19092");
+    REQUIRE(rule.ok());
+    CHECK(rule.value().from == Endpoint{"broker", 9092});
+    CHECK(rule.value().to == Endpoint{"127.0.0.1", 19092});
+    CHECK(AddressOverride::parse("broker:9092").code() == Errc::usage);
+}
