@@ -49,7 +49,7 @@ std::uint64_t SeededRandom::u64() {
     return result;
 }
 
-std::uint64_t system_entropy() {
+std::uint64_t SystemRandom::u64() {
     std::uint64_t value = 0;
     KQ_CHECK(::getrandom(&value, sizeof value, 0) == sizeof value);
     return value;

@@ -39,7 +39,13 @@ private:
     std::uint64_t state_[4];
 };
 
-// The operating system's entropy, for main().
-std::uint64_t system_entropy();
+// The operating system's entropy, for main(). Any thread.
+class SystemRandom final : public Random {
+public:
+    std::uint64_t u64() override;
+};
+inline std::uint64_t system_entropy() {
+    return SystemRandom().u64();
+}
 
 }  // namespace kq

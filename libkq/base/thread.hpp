@@ -27,7 +27,4 @@ private:
     std::thread thread_;
 };
 
-// How many processors this process may use; at least 1.
-unsigned processor_count();
-
 }  // namespace kq

@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/receive_buffers.hpp"
+#include "net/receive_buffers.hpp"
 #include "broker/request_context.hpp"
 #include "broker/request_slot.hpp"
 #include "net/network.hpp"

@@ -13,7 +13,8 @@ namespace kq {
 
 using std::chrono::nanoseconds;
 
-EpollLoop::EpollLoop(const Clock& clock) : clock_(clock) {
+EpollLoop::EpollLoop(const Clock& clock)
+    : clock_(clock), maker_(std::this_thread::get_id()), thread_(maker_) {
     epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
     wake_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     KQ_CHECK_MSG(epoll_ >= 0 && wake_ >= 0, "no descriptor left for an event loop");
@@ -37,7 +38,7 @@ void EpollLoop::run() {
     while (has_posted_.load())
         turn(MonoTime::min());
     turn(MonoTime::min());
-    thread_ = std::thread::id{};
+    thread_ = maker_;
 }
 
 void EpollLoop::stop() {
@@ -48,7 +49,6 @@ void EpollLoop::stop() {
 void EpollLoop::run_turn(MonoTime until) {
     thread_ = std::this_thread::get_id();
     turn(until);
-    thread_ = std::thread::id{};
 }
 
 void EpollLoop::wake() {
@@ -83,8 +83,7 @@ void EpollLoop::at_turn_end(Task task) {
 }
 
 bool EpollLoop::is_here() const {
-    auto thread = thread_.load(std::memory_order_relaxed);
-    return thread == std::this_thread::get_id() || thread == std::thread::id{};
+    return thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
 }
 
 Status EpollLoop::watch(int descriptor, std::uint32_t epoll_events, DescriptorEvents& events) {
@@ -209,6 +208,7 @@ void EpollLoop::handle_events() {
         if (event.data.ptr == nullptr) {
             std::uint64_t ignored;
             [[maybe_unused]] auto count = ::read(wake_, &ignored, sizeof ignored);
+            if (on_wake_ != nullptr) on_wake_();
             continue;
         }
         static_cast<DescriptorEvents*>(event.data.ptr)->on_events(event.events);

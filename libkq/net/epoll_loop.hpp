@@ -4,7 +4,9 @@
 // sleeps, and a heap of timers. An idle loop sleeps until its next timer.
 //
 // shape    a turn: posted tasks, due timers, socket events, outbox, flushes
-// owner    the thread inside run(). Before and after run() whoever holds it
+// owner    the thread inside run(), or that called run_turn() last; outside run() the thread that
+// made
+//          the loop
 #pragma once
 
 #include <atomic>
@@ -48,6 +50,8 @@ public:
     void run_turn(MonoTime until);
     // Ends the current or next sleep. From any thread, and from a signal handler.
     void wake();
+    // Runs after wake() ended a sleep, in that turn; perhaps at other wake-ups too.
+    void set_on_wake(Task task) { on_wake_ = std::move(task); }
     // Looks for work that long before it sleeps, after a sleep that was shorter (kq.loop.spin.us).
     void set_spin(std::chrono::nanoseconds spin) { spin_ = spin; }
 
@@ -80,7 +84,9 @@ private:
     const Clock& clock_;
     int epoll_ = -1;
     int wake_ = -1;  // an eventfd
-    std::atomic<std::thread::id> thread_{};
+    const std::thread::id maker_;
+    std::atomic<std::thread::id> thread_;
+    Task on_wake_;
     std::chrono::nanoseconds spin_{0};
 
     std::mutex mutex_;

@@ -5,7 +5,6 @@
 #include <array>
 #include <cerrno>
 
-#include <Poco/Net/StreamSocketImpl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -63,7 +62,7 @@ void PocoConnection::try_next_address() {
             last_failure_ = reason_of(errno);
             continue;
         }
-        socket_ = Poco::Net::StreamSocket(new Poco::Net::StreamSocketImpl(fd_));
+        socket_ = stream_socket_of(fd_);
         if (::connect(fd_, address.addr(), address.length()) == 0 || errno == EINPROGRESS) {
             wants_write_ = true;
             update_interest();

@@ -4,7 +4,6 @@
 #include <cerrno>
 
 #include <Poco/Net/NetException.h>
-#include <Poco/Net/StreamSocketImpl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -115,7 +114,7 @@ void PocoListener::accept(Port& port) {
             if (is_ours) out_of_descriptors(errno);
             return;  // EAGAIN, or a connection that died while it waited
         }
-        Poco::Net::StreamSocket socket(new Poco::Net::StreamSocketImpl(accepted));
+        auto socket = stream_socket_of(accepted);
         Endpoint peer;
         Endpoint local;
         try {

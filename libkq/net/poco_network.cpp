@@ -7,7 +7,6 @@
 #include <Poco/Net/DNS.h>
 #include <Poco/Net/HostEntry.h>
 #include <Poco/Net/IPAddress.h>
-#include <Poco/Net/StreamSocketImpl.h>
 #include <sys/socket.h>
 
 #include "net/poco_connection.hpp"

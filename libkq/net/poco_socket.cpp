@@ -5,12 +5,20 @@
 #include <cctype>
 #include <system_error>
 
+#include <Poco/Net/StreamSocketImpl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 namespace kq {
 namespace {
+
+// POCO counts the references to its sockets itself; all it needs is one that may be made here.
+class OwnedSocket final : public Poco::Net::StreamSocketImpl {
+public:
+    explicit OwnedSocket(int descriptor) : StreamSocketImpl(descriptor) {}
+    ~OwnedSocket() override = default;
+};
 
 bool is_on_this_machine(const Endpoint& peer, const Endpoint& local) {
     return peer.host == local.host || peer.host.starts_with("127.") || peer.host == "::1" ||
@@ -38,6 +46,10 @@ Endpoint endpoint_of(const Poco::Net::SocketAddress& address) {
 
 int descriptor_of(const Poco::Net::Socket& socket) {
     return socket.impl()->sockfd();
+}
+
+Poco::Net::StreamSocket stream_socket_of(int descriptor) {
+    return Poco::Net::StreamSocket(std::make_unique<OwnedSocket>(descriptor).release());
 }
 
 void set_options(int descriptor, const PocoNetworkOptions& options, const Endpoint& peer,

@@ -29,6 +29,8 @@ public:
 
 Endpoint endpoint_of(const Poco::Net::SocketAddress& address);
 int descriptor_of(const Poco::Net::Socket& socket);
+// A POCO socket that owns this descriptor.
+Poco::Net::StreamSocket stream_socket_of(int descriptor);
 
 // No delay, buffer sizes, congestion control.
 void set_options(int descriptor, const PocoNetworkOptions& options, const Endpoint& peer,

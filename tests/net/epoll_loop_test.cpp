@@ -20,7 +20,11 @@ TEST_CASE("posts of many threads all run, in order for each sender", "[net][thre
     std::vector<int> next(senders, 0);
     int ran = 0;
     bool in_order = true;
+    CHECK(loop.is_here());  // nobody runs it yet: it is its maker's
+    std::atomic<bool> running{false};
+    loop.post([&] { running = true; });
     std::thread server([&] { loop.run(); });
+    while (!running) std::this_thread::yield();
     std::vector<std::thread> threads;
     for (int s = 0; s < senders; ++s) {
         threads.emplace_back([&, s] {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "broker/receive_buffers.hpp"
+#include "net/receive_buffers.hpp"
 
 #include <algorithm>
 

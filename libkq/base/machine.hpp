@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What this machine gives the process, and what a long-running process asks of it.
+#pragma once
+
+#include <cstdint>
+
+namespace kq {
+
+// How many processors this process may use; at least 1.
+unsigned processor_count();
+
+std::uint64_t physical_memory_bytes();
+
+// As many open files as the hard limit allows; how many that are.
+std::uint64_t raise_open_files_limit();
+
+// Sets the allocator up for a server: few arenas, so that a small broker stays small, and buffers
+// that are kept instead of going back to the kernel and coming back cold.
+void tune_allocator();
+
+}  // namespace kq
