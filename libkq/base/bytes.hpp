@@ -6,6 +6,7 @@
 // units    sizes and positions count bytes; stored integers are big-endian unless a name says `le`
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <concepts>
 #include <cstddef>
@@ -49,11 +50,28 @@ inline ByteView as_bytes(std::string_view text) {
 inline std::string_view as_text(ByteView bytes) {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
-inline Bytes to_bytes(ByteView view) {
-    return Bytes(view.begin(), view.end());
+// Like resize(), but what is there already moves as one block when it has to move: a vector with an
+// allocator of its own moves byte by byte.
+inline void grow_to(Bytes& bytes, std::size_t size) {
+    if (size > bytes.capacity()) {
+        Bytes larger;
+        larger.reserve(std::max(size, bytes.capacity() * 2));
+        larger.resize(bytes.size());
+        if (!bytes.empty()) std::memcpy(larger.data(), bytes.data(), bytes.size());
+        bytes.swap(larger);
+    }
+    bytes.resize(size);
 }
 inline void append(Bytes& out, ByteView view) {
-    out.insert(out.end(), view.begin(), view.end());
+    if (view.empty()) return;
+    auto at = out.size();
+    grow_to(out, at + view.size());
+    std::memcpy(out.data() + at, view.data(), view.size());
+}
+inline Bytes to_bytes(ByteView view) {
+    Bytes out;
+    append(out, view);
+    return out;
 }
 
 template <std::integral T>
@@ -87,7 +105,7 @@ void store_be(std::uint8_t* place, T value) {
 template <std::integral T>
 void append_be(Bytes& out, T value) {
     auto at = out.size();
-    out.resize(at + sizeof(T));
+    grow_to(out, at + sizeof(T));
     store_be(out.data() + at, value);
 }
 

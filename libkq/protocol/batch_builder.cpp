@@ -29,7 +29,8 @@ std::size_t body_size(std::int64_t timestamp_delta, std::int32_t offset_delta,
 std::uint8_t* put_bytes(std::uint8_t* at, std::optional<ByteView> bytes) {
     if (!bytes.has_value()) return put_varint(at, -1);
     at = put_varint(at, static_cast<std::int32_t>(bytes->size()));
-    return std::copy(bytes->begin(), bytes->end(), at);
+    if (!bytes->empty()) std::memcpy(at, bytes->data(), bytes->size());
+    return at + bytes->size();
 }
 
 std::int16_t attributes_of(const BatchOptions& options) {
@@ -56,6 +57,7 @@ void BatchBuilder::append(WallTime timestamp, std::optional<ByteView> key,
                           std::span<const RecordHeaderView> headers) {
     if (record_count_ == 0) {
         base_timestamp_ = max_timestamp_ = timestamp;
+        records_.reserve(std::max(options_.expected_bytes, batch_header_bytes));
         records_.resize(batch_header_bytes);
     }
     max_timestamp_ = std::max(max_timestamp_, timestamp);
@@ -63,7 +65,7 @@ void BatchBuilder::append(WallTime timestamp, std::optional<ByteView> key,
     auto body = body_size(timestamp_delta, record_count_, key, value, headers);
     auto length = static_cast<std::int32_t>(body);
     auto at = records_.size();
-    records_.resize(at + varint_size(length) + body);
+    grow_to(records_, at + varint_size(length) + body);
 
     std::uint8_t* place = put_varint(records_.data() + at, length);
     *place++ = 0;  // attributes: none are in use

@@ -32,6 +32,8 @@ struct BatchOptions {
     Sequence base_sequence{-1};
     bool transactional = false;
     bool control = false;
+    // Room to take with the first record: batch.size for a producer. The batch may grow beyond.
+    std::size_t expected_bytes = 0;
 };
 
 // The bytes that a record takes in a batch, not compressed.

@@ -107,10 +107,9 @@ Result<Walked> walk_records(const BatchHeader& header, RecordWalk walk, const Ba
     Walked out;
     RecordShape record;
     for (std::int32_t i = 0; i < header.record_count; ++i) {
-        auto status = walk.next(record);
-        if (!status.ok()) {
-            return Error{status.code(),
-                         "record " + std::to_string(i) + ": " + status.error().message};
+        if (!walk.next(record)) {
+            auto error = walk.status().error();
+            return Error{error.code, "record " + std::to_string(i) + ": " + error.message};
         }
         if (record.offset_delta != i) {
             return invalid("record " + std::to_string(i) + " has offset delta " +

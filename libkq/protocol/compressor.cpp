@@ -133,7 +133,7 @@ Status Compressor::Contexts::compress_gzip(int level, ByteView plain, Bytes& out
         deflateReset(&gzip);
     }
     auto at = out.size();
-    out.resize(at + deflateBound(&gzip, plain.size()));
+    grow_to(out, at + deflateBound(&gzip, plain.size()));
     gzip.next_in = const_cast<Bytef*>(plain.data());  // zlib reads it only
     gzip.avail_in = static_cast<uInt>(plain.size());
     gzip.next_out = out.data() + at;
@@ -150,12 +150,12 @@ Status Compressor::Contexts::compress_snappy(ByteView plain, Bytes& out) {
         auto block = plain.first(std::min(plain.size(), Xerial::block_bytes));
         plain = plain.subspan(block.size());
         auto at = out.size();
-        out.resize(at + Xerial::length_bytes + snappy::MaxCompressedLength(block.size()));
+        grow_to(out, at + Xerial::length_bytes + snappy::MaxCompressedLength(block.size()));
         std::size_t size = 0;
         snappy::RawCompress(reinterpret_cast<const char*>(block.data()), block.size(),
                             reinterpret_cast<char*>(out.data() + at + Xerial::length_bytes), &size);
         store_be(out.data() + at, static_cast<std::int32_t>(size));
-        out.resize(at + Xerial::length_bytes + size);
+        grow_to(out, at + Xerial::length_bytes + size);
     }
     return done();
 }
@@ -169,7 +169,7 @@ Status Compressor::Contexts::compress_lz4(int level, ByteView plain, Bytes& out)
     preferences.frameInfo.blockMode = LZ4F_blockIndependent;  // Java reads no linked blocks
     preferences.compressionLevel = library_lz4_level(level);
     auto at = out.size();
-    out.resize(at + LZ4F_HEADER_SIZE_MAX + LZ4F_compressBound(plain.size(), &preferences));
+    grow_to(out, at + LZ4F_HEADER_SIZE_MAX + LZ4F_compressBound(plain.size(), &preferences));
     auto room = [&] { return out.size() - at; };
     auto wrote = LZ4F_compressBegin(lz4, out.data() + at, room(), &preferences);
     if (LZ4F_isError(wrote) == 0) {
@@ -184,7 +184,7 @@ Status Compressor::Contexts::compress_lz4(int level, ByteView plain, Bytes& out)
     if (LZ4F_isError(wrote) != 0) {
         return library_failed(Compression::lz4, LZ4F_getErrorName(wrote));
     }
-    out.resize(at + wrote);
+    grow_to(out, at + wrote);
     return done();
 }
 
@@ -192,13 +192,13 @@ Status Compressor::Contexts::compress_zstd(int level, ByteView plain, Bytes& out
     if (zstd == nullptr) zstd = ZSTD_createCCtx();
     if (zstd == nullptr) return library_failed(Compression::zstd, "no memory");
     auto at = out.size();
-    out.resize(at + ZSTD_compressBound(plain.size()));
+    grow_to(out, at + ZSTD_compressBound(plain.size()));
     auto wrote = ZSTD_compressCCtx(zstd, out.data() + at, out.size() - at, plain.data(),
                                    plain.size(), level);
     if (ZSTD_isError(wrote) != 0) {
         return library_failed(Compression::zstd, ZSTD_getErrorName(wrote));
     }
-    out.resize(at + wrote);
+    grow_to(out, at + wrote);
     return done();
 }
 

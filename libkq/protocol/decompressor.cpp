@@ -146,7 +146,7 @@ Result<Bytes> Decompressor::decompress(Compression codec, ByteView compressed,
         KQ_LET(std::size_t count, read(MutableBytes(out).subspan(size)));
         size += count;
         if (size < out.size()) break;
-        out.resize(out.size() * 2);
+        grow_to(out, out.size() * 2);
     }
     out.resize(size);
     return out;
@@ -285,7 +285,10 @@ Result<std::size_t> Decompressor::Contexts::unpack_snappy(ByteView block, Mutabl
         return Error{Errc::message_too_large, "the batch unpacks to more than the limit"};
     }
     bool direct = size <= into.size();
-    if (!direct) snappy_block.resize(size);
+    if (!direct) {
+        snappy_block.clear();
+        grow_to(snappy_block, size);
+    }
     auto* to = reinterpret_cast<char*>(direct ? into.data() : snappy_block.data());
     if (!snappy::RawUncompress(from, block.size(), to)) {
         return corrupt(Compression::snappy, "a block is damaged");

@@ -191,7 +191,7 @@ private:
     }
     void read_bytes(Bytes& out, std::int64_t size) {
         auto bytes = slice(size);
-        if (take_memory(bytes.size())) out.assign(bytes.begin(), bytes.end());
+        if (take_memory(bytes.size())) out = to_bytes(bytes);
     }
     template <class T>
     void read_array(std::vector<T>& out, std::int64_t count) {

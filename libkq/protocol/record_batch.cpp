@@ -36,8 +36,9 @@ std::optional<ByteView> nullable_bytes(VarintReader& reader) {
     return reader.bytes(static_cast<std::size_t>(length));
 }
 
-// `body` is what the length of the record counts.
-Status parse_record(const BatchHeader& header, ByteView body, RecordView& out) {
+// What is wrong with a record, or null. `body` is what its length counts.
+const char* parse_record(const BatchHeader& header, ByteView body, RecordView& out) {
+    static constexpr const char* wrong_length = "a record is longer than its parts, or shorter";
     VarintReader reader(body);
     reader.byte();  // attributes: none are in use
     out.timestamp = timestamp_of(header, reader.varlong());
@@ -46,22 +47,19 @@ Status parse_record(const BatchHeader& header, ByteView body, RecordView& out) {
     out.key = nullable_bytes(reader);
     out.value = nullable_bytes(reader);
     out.header_count = reader.varint();
-    if (!reader.ok()) return invalid("a record is longer than its parts, or shorter");
+    if (!reader.ok()) return wrong_length;
     // A header takes at least two bytes.
     if (out.header_count < 0 || static_cast<std::size_t>(out.header_count) > reader.left() / 2) {
-        return invalid("a record has an impossible number of headers");
+        return "a record has an impossible number of headers";
     }
     out.header_bytes = reader.rest();
     for (std::int32_t i = 0; i < out.header_count && reader.ok(); ++i) {
         std::int32_t length = reader.varint();
-        if (length < 0) return invalid("a record header has no key");
+        if (length < 0) return "a record header has no key";
         reader.bytes(static_cast<std::size_t>(length));
         nullable_bytes(reader);
     }
-    if (!reader.ok() || reader.left() > 0) {
-        return invalid("a record is longer than its parts, or shorter");
-    }
-    return done();
+    return reader.ok() && reader.left() == 0 ? nullptr : wrong_length;
 }
 
 }  // namespace
@@ -163,7 +161,8 @@ Result<bool> RecordReader::next(RecordView& out) {
     if (length < 0) return invalid("a record has a negative length");
     ByteView body = reader.bytes(static_cast<std::size_t>(length));
     if (!reader.ok()) return invalid("a batch holds fewer records than it says");
-    KQ_TRY(parse_record(header_, body, out));
+    const char* wrong = parse_record(header_, body, out);
+    if (wrong != nullptr) return invalid(wrong);
     out.size_bytes = rest_.size() - reader.left();
     rest_ = reader.rest();
     ++seen_;
@@ -200,7 +199,7 @@ Result<bool> RecordStream::fill(std::size_t wanted) {
     while (rest_.size() < wanted && codecs_ != nullptr) {
         std::size_t kept = rest_.size();
         if (kept > 0) std::memmove(window_.data(), rest_.data(), kept);
-        if (kept == window_.size()) window_.resize(std::max(window_bytes, kept * 2));
+        if (kept == window_.size()) grow_to(window_, std::max(window_bytes, kept * 2));
         KQ_LET(std::size_t count, codecs_->read(MutableBytes(window_).subspan(kept)));
         rest_ = ByteView(window_).first(kept + count);
         if (rest_.size() < window_.size()) codecs_ = nullptr;
@@ -215,16 +214,22 @@ Result<bool> RecordStream::next(RecordView& out) {
         return false;
     }
     constexpr std::size_t varint_bytes_max = 5;
-    KQ_TRY(fill(varint_bytes_max));
+    if (rest_.size() < varint_bytes_max) {
+        KQ_TRY(fill(varint_bytes_max));
+    }
     VarintReader reader(rest_);
     std::int32_t length = reader.varint();
     if (!reader.ok()) return invalid("a batch holds fewer records than it says");
     if (length < 0) return invalid("a record has a negative length");
     std::size_t length_bytes = rest_.size() - reader.left();
     std::size_t size = length_bytes + static_cast<std::size_t>(length);
-    KQ_LET(bool there, fill(size));
-    if (!there) return invalid("a batch holds fewer records than it says");
-    KQ_TRY(parse_record(header_, rest_.subspan(length_bytes, size - length_bytes), out));
+    if (rest_.size() < size) {
+        KQ_LET(bool there, fill(size));
+        if (!there) return invalid("a batch holds fewer records than it says");
+    }
+    const char* wrong =
+        parse_record(header_, rest_.subspan(length_bytes, size - length_bytes), out);
+    if (wrong != nullptr) return invalid(wrong);
     out.size_bytes = size;
     rest_ = rest_.subspan(size);
     ++seen_;

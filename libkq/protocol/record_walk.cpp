@@ -38,13 +38,13 @@ bool RecordWalk::refill() {
 std::uint64_t RecordWalk::varint(int bytes_max, std::uint8_t last_byte_max) {
     std::uint64_t value = 0;
     for (int i = 0; i < bytes_max; ++i) {
-        if (at_ == end_ && !refill()) return fail(too_short), 0;
+        if (at_ == end_ && !refill()) break;
         std::uint8_t byte = *at_++;
         if (i == bytes_max - 1 && byte > last_byte_max) break;
         value |= static_cast<std::uint64_t>(byte & 0x7f) << (7 * i);
         if ((byte & 0x80) == 0) return value;
     }
-    fail("a varint is too long");
+    fail("a varint is cut or too long");
     return 0;
 }
 
@@ -61,7 +61,10 @@ void RecordWalk::skip(std::uint64_t count) {
         at_ += here;
         count -= here;
         if (count == 0) return;
-        if (!refill()) return fail(too_short);
+        if (!refill()) {
+            fail(too_short);
+            return;
+        }
     }
 }
 
@@ -82,9 +85,40 @@ void RecordWalk::skip_headers() {
     }
 }
 
-Status RecordWalk::next(RecordShape& out) {
+bool RecordWalk::next(RecordShape& out) {
     std::int32_t length = varint32();
-    if (length < 0) fail("its length is negative");
+    if (length < 0) return fail("its length is negative");
+    auto size = static_cast<std::size_t>(length);
+    return size <= static_cast<std::size_t>(end_ - at_) ? next_in_window(size, out)
+                                                        : next_in_pieces(size, out);
+}
+
+// A record that lies in the window as a whole: nearly all do.
+bool RecordWalk::next_in_window(std::size_t length, RecordShape& out) {
+    VarintReader reader(ByteView(at_, length));
+    auto skip_bytes = [&] {
+        std::int32_t size = reader.varint();
+        if (size < -1) reader.fail();
+        if (size > 0) reader.bytes(static_cast<std::size_t>(size));
+        return size >= 0;
+    };
+    reader.byte();  // attributes: none are in use
+    out.timestamp_delta = reader.varlong();
+    out.offset_delta = reader.varint();
+    out.has_key = skip_bytes();
+    skip_bytes();
+    std::int32_t headers = reader.varint();
+    if (headers < 0) return fail("the number of its headers is negative");
+    for (std::int32_t i = 0; i < headers && reader.ok(); ++i) {
+        if (!skip_bytes()) return fail("a header has no key");
+        skip_bytes();
+    }
+    if (!reader.ok() || reader.left() > 0) return fail(wrong_length);
+    at_ += length;
+    return true;
+}
+
+bool RecordWalk::next_in_pieces(std::size_t length, RecordShape& out) {
     auto start = passed();
     skip(1);  // attributes: none are in use
     out.timestamp_delta = varint64();
@@ -92,10 +126,8 @@ Status RecordWalk::next(RecordShape& out) {
     out.has_key = skip_nullable();
     skip_nullable();
     skip_headers();
-    if (why_ == nullptr && passed() - start != static_cast<std::uint64_t>(length)) {
-        fail(wrong_length);
-    }
-    return status();
+    if (why_ == nullptr && passed() - start != length) fail(wrong_length);
+    return why_ == nullptr;
 }
 
 Status RecordWalk::finish() {

@@ -32,9 +32,11 @@ public:
     RecordWalk(Decompressor& stream, MutableBytes window)
         : at_(window.data()), end_(window.data()), stream_(&stream), window_(window) {}
 
-    Status next(RecordShape& out);
+    // False when the record or the stream is wrong: status() tells.
+    bool next(RecordShape& out);
     // Whether nothing is left over. Requires: all records were read.
     Status finish();
+    Status status() const;
 
 private:
     std::uint64_t passed() const {
@@ -43,6 +45,8 @@ private:
     const std::uint8_t* window_start() const {
         return stream_ != nullptr ? window_.data() : start_;
     }
+    bool next_in_window(std::size_t length, RecordShape& out);
+    bool next_in_pieces(std::size_t length, RecordShape& out);
     bool refill();
     std::uint64_t varint(int bytes_max, std::uint8_t last_byte_max);
     std::int32_t varint32();
@@ -50,12 +54,12 @@ private:
     void skip(std::uint64_t count);
     bool skip_nullable();
     void skip_headers();
-    void fail(const char* why) {
+    bool fail(const char* why) {
         if (why_ == nullptr) why_ = why;
         at_ = end_;
         stream_done_ = true;
+        return false;
     }
-    Status status() const;
 
     const std::uint8_t* at_;
     const std::uint8_t* end_;

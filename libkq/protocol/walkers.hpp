@@ -63,7 +63,7 @@ void encode(const M& message, int version, Bytes& out) {
     auto sizer = sized(message, version);
     KQ_CHECK_MSG(sizer.problem() == nullptr, sizer.problem());
     auto at = out.size();
-    out.resize(at + sizer.sink().total());
+    grow_to(out, at + sizer.sink().total());
     write_at(out.data() + at, sizer.sink().total(), message, version, nullptr);
 }
 
@@ -75,7 +75,7 @@ void append_frame(ByteView header, const M& message, int version, Bytes& out) {
     append_be(out, static_cast<std::int32_t>(size));
     append(out, header);
     auto at = out.size();
-    out.resize(at + sizer.sink().total());
+    grow_to(out, at + sizer.sink().total());
     write_at(out.data() + at, sizer.sink().total(), message, version, nullptr);
 }
 

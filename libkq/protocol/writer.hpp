@@ -9,15 +9,13 @@
 
 #include <bit>
 #include <type_traits>
+#include <utility>
 
 #include "protocol/codec.hpp"
 #include "protocol/smallest.hpp"
+#include "protocol/varint.hpp"
 
 namespace kq::wire {
-
-constexpr std::size_t uvarint_size(std::uint32_t value) {
-    return static_cast<std::size_t>(std::bit_width(value | 1) + 6) / 7;
-}
 
 // Where the default of every field stands: in an object that nobody touched.
 template <class T>
@@ -32,7 +30,7 @@ public:
     void integer(T) {
         total_ += sizeof(T);
     }
-    void uvarint(std::uint32_t value) { total_ += uvarint_size(value); }
+    void uvarint(std::uint32_t value) { total_ += unsigned_varint_size(value); }
     void bytes(ByteView view) { total_ += view.size(); }
     void chain(const Chain& chain) {
         total_ += chain.size_bytes();
@@ -62,13 +60,7 @@ public:
         store_be(at_, value);
         at_ += sizeof(T);
     }
-    void uvarint(std::uint32_t value) {
-        while (value >= 0x80) {
-            *at_++ = static_cast<std::uint8_t>(value | 0x80);
-            value >>= 7;
-        }
-        *at_++ = static_cast<std::uint8_t>(value);
-    }
+    void uvarint(std::uint32_t value) { at_ = put_unsigned_varint(at_, value); }
     void bytes(ByteView view) {
         if (view.empty()) return;
         std::memcpy(at_, view.data(), view.size());
