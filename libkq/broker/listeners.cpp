@@ -39,9 +39,23 @@ Result<NamedAddress> parse_one(const char* setting, const std::string& text) {
     return out;
 }
 
+// The elements of a setting that may be null or, like the map of protocols, a plain string.
+std::vector<std::string> elements(const ConfigSet& config, std::string_view name) {
+    std::vector<std::string> out;
+    std::string text = config.optional_text(name).value_or("");
+    for (std::size_t at = 0; at < text.size();) {
+        auto comma = std::min(text.find(',', at), text.size());
+        auto first = text.find_first_not_of(' ', at);
+        auto last = text.find_last_not_of(' ', comma - 1);
+        if (first < comma) out.push_back(text.substr(first, last - first + 1));
+        at = comma + 1;
+    }
+    return out;
+}
+
 // The protocol that a listener speaks; only PLAINTEXT is built.
 Status check_protocol(const ConfigSet& config, const std::string& name) {
-    for (const auto& entry : config.list("listener.security.protocol.map")) {
+    for (const auto& entry : elements(config, "listener.security.protocol.map")) {
         auto colon = entry.find(':');
         if (colon == std::string::npos) {
             return wrong("listener.security.protocol.map", entry, "reads NAME:PROTOCOL");
@@ -95,8 +109,8 @@ Status add_address(std::vector<ListenerOptions>& listeners, const NamedAddress& 
 
 Result<ListenersOptions> parse_listeners(const ConfigSet& config) {
     ListenersOptions out;
-    auto controllers = config.list("controller.listener.names");
-    for (const auto& text : config.list("listeners")) {
+    auto controllers = elements(config, "controller.listener.names");
+    for (const auto& text : elements(config, "listeners")) {
         KQ_LET(auto named, parse_one("listeners", text));
         bool is_controller =
             std::find(controllers.begin(), controllers.end(), named.name) != controllers.end();
@@ -111,7 +125,7 @@ Result<ListenersOptions> parse_listeners(const ConfigSet& config) {
     if (out.clients.empty()) {
         return Error{Errc::usage, "listeners: there is none for clients"};
     }
-    for (const auto& text : config.list("advertised.listeners")) {
+    for (const auto& text : elements(config, "advertised.listeners")) {
         KQ_LET(auto named, parse_one("advertised.listeners", text));
         if (named.address.host.empty()) {
             return wrong("advertised.listeners", text, "is no address that a client could dial");

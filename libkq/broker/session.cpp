@@ -363,6 +363,9 @@ void Session::close_if_idle(MonoTime before) {
 
 void Session::drain() {
     if (std::exchange(draining_, true) || closed_) return;
+    if (requests_.empty() && connection_->unsent_bytes() == 0) {
+        return close("broker_stops", Error{Errc::connection_closed, "the broker stops"});
+    }
     stop_reading();
     unread_ = {};
     if (requests_.empty()) connection_->close_after_sending();

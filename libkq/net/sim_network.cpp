@@ -41,8 +41,9 @@ struct Side {
     std::size_t in_flight = 0;
     bool end_queued = false;
     bool end_sent = false;
-    bool closed = false;  // our side is gone
-    bool moving = false;  // a delivery of ours is scheduled
+    bool closed = false;    // our side is gone
+    bool graceful = false;  // closed after sending: what still comes is dropped, not answered
+    bool moving = false;    // a delivery of ours is scheduled
     Holder* holder = nullptr;
 };
 
@@ -268,7 +269,10 @@ private:
             return;
         }
         if (!copy_out(queued_bytes_)) return;
-        if (closing_) side_->end_queued = true;
+        if (closing_) {
+            side_->end_queued = true;
+            side_->graceful = true;
+        }
         hub_->move_bytes(side_);
         if (side_ != nullptr && side_->outgoing.empty()) drained();
     }
@@ -466,6 +470,7 @@ void Hub::deliver(const std::shared_ptr<Side>& from, std::vector<std::uint8_t> b
     from->moving = false;
     from->in_flight -= bytes.size();
     if (to == nullptr || from->broken != Errc::none || to->broken != Errc::none) return;
+    if (to->closed && to->graceful) return move_bytes(from);
     if (to->closed) return hear_reset(from);  // bytes for nobody are answered with a reset
     to->arrived.insert(to->arrived.end(), bytes.begin(), bytes.end());
     if (from->end_sent) to->ended = true;
@@ -501,7 +506,7 @@ void Hub::leave(const std::shared_ptr<Side>& side) {
         return;
     }
     if (side->broken != Errc::none) return;
-    if (!side->arrived.empty()) {
+    if (!side->arrived.empty() && !side->graceful) {
         later(delay(), [self = shared_from_this(), other] { self->hear_reset(other); });
         return;
     }
