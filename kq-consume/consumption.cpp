@@ -91,8 +91,8 @@ int Consumption::failed(const Error& error) {
 Result<std::vector<std::string>> Consumption::topic_names() {
     const bool globs = std::any_of(options_.topics.begin(), options_.topics.end(), is_glob);
     if (!globs) return options_.topics;
-    KQ_LET(auto client, access_.client_options());
-    Admin admin(access_.runtime(), std::move(client));
+    KQ_LET(auto own, access_.consumer_options());
+    Admin admin(access_.runtime(), std::move(own.client));
     admin.set_deadline(access_.deadline());
     KQ_LET(auto topics, admin.list_topics(true));
     std::vector<std::string> names;
@@ -122,8 +122,8 @@ Status Consumption::assign() {
 Status Consumption::add_assignments(const std::string& topic, std::vector<Assignment>& out) {
     auto there = consumer_->partitions_of(topic);
     if (there.code() == Errc::unknown_topic_or_partition) {
-        KQ_LET(auto client, access_.client_options());
-        Admin admin(access_.runtime(), std::move(client));
+        KQ_LET(auto own, access_.consumer_options());
+        Admin admin(access_.runtime(), std::move(own.client));
         admin.set_deadline(access_.deadline());
         KQ_LET(auto topics, admin.list_topics(true));
         std::vector<std::string> known;

@@ -16,7 +16,7 @@ Command table(CommonOptions& common, ConsumeOptions& options) {
     bare.options = framing_options(options.framing, false);
     const std::vector<Option> own = {
         {"-o,--offset", "POS|RANGE",
-         "where to start: start, end, 42, +10, -10, @WHEN; or FROM..TO; or P=RANGE,…",
+         "from where, or FROM..TO: start, end, 42, +10, -10, @WHEN",
          into(options.range), "start"},
         {"-p,--partition", "N,…", "these partitions only", into_list(options.partitions)},
         {"-n,--count", "COUNT", "stop after that many records; with -t, wait for that many",

@@ -121,8 +121,8 @@ Status Production::find_topic() {
     access_.no_longer_awaiting();
     if (!partitions.ok()) {
         if (partitions.code() != Errc::unknown_topic_or_partition) return partitions.error();
-        KQ_LET(auto client, access_.client_options());
-        Admin admin(access_.runtime(), std::move(client));
+        KQ_LET(auto own, access_.producer_options());
+        Admin admin(access_.runtime(), std::move(own.client));
         KQ_LET(auto topics, admin.list_topics(true));
         std::vector<std::string> known;
         for (const auto& topic : topics)

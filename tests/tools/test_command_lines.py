@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Words, help, and mistakes in them: what every program does alike, without a broker."""
+
+import json
+import os
+import subprocess
+
+PROGRAMS = ["kq-topics", "kq-produce", "kq-consume", "kq"]
+CLIENTS = ["kq-topics", "kq-produce", "kq-consume"]
+ONE_RUN = {"kq-topics": ["list"], "kq-produce": ["t"], "kq-consume": ["t"]}
+
+
+def no_broker(test):
+    test.needs_no_broker = True
+    return test
+
+
+@no_broker
+def test_help_begins_with_examples_and_names_the_manual(t):
+    for program in PROGRAMS:
+        ran = t.status(t.run(program, "--help"), 0)
+        t.equal(ran.err, "", program)
+        lines = ran.out.split("\n")
+        t.true(lines[0].startswith(program + ": "), lines[0])
+        t.equal(lines[2], "Examples:", program)
+        t.contains(ran.out, "Manual: " + program + "(", program)
+        t.equal(t.run(program, "-h").out, ran.out, "-h is --help")
+        for line in lines:
+            t.true(len(line) <= 110, "a long line in the help: " + line)
+
+
+@no_broker
+def test_version_is_one_line(t):
+    for program in PROGRAMS:
+        ran = t.status(t.run(program, "--version"), 0)
+        t.true(ran.out.startswith(program + " ") and ran.out.count("\n") == 1, ran.out)
+
+
+@no_broker
+def test_schema_needs_no_network(t):
+    for verb in ["list", "describe", "create", "delete"]:
+        ran = t.status(t.run("kq-topics", verb, "--schema"), 0)
+        t.true(ran.out.startswith("# kq.topics.%s/1\nname\t" % verb), ran.out)
+        document = json.loads(t.run("kq-topics", verb, "--schema", "-f", "json").out)
+        t.equal(document["schema"], "kq.topics.%s/1" % verb)
+    t.contains(t.run("kq-produce", "--schema").out, "kq.produce.report/1")
+
+
+@no_broker
+def test_no_words_print_a_short_help_and_exit_2(t):
+    for program in PROGRAMS:
+        ran = t.status(t.run(program), 2)
+        t.equal(ran.out, "", program)
+        t.true(ran.err.startswith("usage: " + program), ran.err)
+
+
+@no_broker
+def test_unknown_options_suggest_the_nearest(t):
+    for program in CLIENTS:
+        ran = t.fails(2, "unknown option '--bootstarp'", program, *ONE_RUN[program],
+                      "--bootstarp", "x:1")
+        t.contains(ran.err, "  try: %s %s --bootstrap x:1" % (program, ONE_RUN[program][0]))
+        t.fails(2, "unknown option '-j'", program, *ONE_RUN[program], "-j")
+
+
+@no_broker
+def test_unknown_verbs_suggest_the_nearest_and_never_run_it(t):
+    ran = t.fails(2, "unknown verb 'delte'", "kq-topics", "delte", "x", "-y")
+    t.contains(ran.err, "  try: kq-topics delete x -y")
+    t.fails(2, "unknown verb 'topcs'", "kq", "topcs")
+
+
+@no_broker
+def test_values_that_cannot_be_are_named(t):
+    t.fails(2, "option '--partitions': 'six' is no number", "kq-topics", "create", "a", "-p", "six")
+    t.fails(2, "option '--partitions': '0' is not between 1 and", "kq-topics", "create", "a", "-p0")
+    t.fails(2, "option '--timeout': '5 apples' is no TIME", "kq-topics", "list", "-t", "5 apples")
+    t.fails(2, "option '--partitions' does not go with 'list'", "kq-topics", "list", "-p", "3")
+    t.fails(2, "'xml' is none of text, wide, tsv, json", "kq-topics", "list", "-f", "xml")
+    t.fails(2, "is 'json' meant?", "kq-topics", "list", "-f", "jsn")
+    t.fails(2, "no column 'nmae'; is 'name' meant?", "kq-topics", "list", "--columns", "nmae")
+    t.fails(2, "'retention.sm'; is 'retention.ms' meant?", "kq-topics", "create", "a", "-c",
+            "retention.sm=7d")
+    t.fails(2, "retention.ms", "kq-topics", "create", "a", "-c", "retention.ms=soon")
+    t.fails(2, "'x' is no KEY=VALUE", "kq-topics", "create", "a", "-c", "x")
+    t.fails(2, "--offset': 'x' is no position", "kq-consume", "t", "-o", "x")
+    t.fails(2, "'yesterday' is no time", "kq-consume", "t", "-o", "@yesterday")
+    t.fails(2, "'x' is no partition", "kq-consume", "t", "-p", "x")
+    t.fails(2, "does not go with an end", "kq-consume", "t", "-F", "-o", "..5")
+    t.fails(2, "%q' is no field", "kq-consume", "t", "-f", "%q")
+    t.fails(2, "nothing tells where %k ends", "kq-produce", "t", "-f", "%k%v")
+    t.fails(2, "-K and --crlf go with '-f text'", "kq-produce", "t", "-f", "raw", "-K", ":")
+    t.fails(2, "exclude each other", "kq-produce", "t", "-K", ":", "-k", "x")
+    t.fails(2, "'x' is no NAME=VALUE", "kq-produce", "t", "-H", "x")
+    t.fails(2, "'fast' is no rate", "kq-produce", "t", "--rate", "fast")
+    t.fails(2, "none of partition, timestamp, topic", "kq-produce", "t", "--keep", "offset")
+    t.fails(2, "snapy", "kq-produce", "t", "-z", "snapy")
+    t.fails(2, "auto, always, never", "kq-topics", "list", "--color", "sometimes")
+    t.fails(2, "needs a value", "kq-topics", "list", "-b")
+    t.fails(2, "takes no value", "kq-topics", "list", "--quiet=no")
+
+
+@no_broker
+def test_properties_are_checked_before_anything_is_sent(t):
+    for program in CLIENTS:
+        run = ONE_RUN[program]
+        t.fails(2, "request.timeout.ms", program, *run, "-X", "request.timeout.sm=5")
+        t.fails(2, "request.timeout.ms", program, *run, "-X", "request.timeout.ms=x")
+        t.fails(2, "is neither KEY=VALUE nor @FILE", program, *run, "-X", "x")
+        t.fails(2, "--resolve", program, *run, "--resolve", "x")
+        t.fails(2, "bootstrap.servers", program, *run, "-b", "host:notaport")
+        t.fails(2, "only PLAINTEXT", program, *run, "-X", "security.protocol=SSL")
+
+
+@no_broker
+def test_errors_are_json_where_json_was_asked_for(t):
+    ran = t.status(t.run("kq-topics", "list", "-f", "json", "-b", "127.0.0.1:1"), 5)
+    error = json.loads(ran.err)["error"]
+    t.equal((error["code"], error["number"], error["exit"], error["retriable"]),
+            ("KQ_UNREACHABLE", -1008, 5, True))
+    t.contains(error["message"], "127.0.0.1:1")
+    ran = t.status(t.run("kq-topics", "create", "-f", "json"), 2)
+    t.equal(json.loads(ran.err)["error"]["code"], "KQ_USAGE")
+
+
+@no_broker
+def test_settings_option_over_variable_over_context_over_file(t):
+    t.file("config/kq/config.toml",
+           'bootstrap.servers = "127.0.0.1:11"\n'
+           '[context.prod]\nbootstrap.servers = "127.0.0.1:12"\n'
+           '[context.other]\nformat = "json"\n')
+    none = {"KQ_BOOTSTRAP": None}
+
+    def dialled(*words, env=none):
+        return t.status(t.run("kq-topics", "list", *words, env=env), 5).err
+
+    t.contains(dialled(), "127.0.0.1:11")
+    t.contains(dialled("-C", "prod"), "127.0.0.1:12")
+    t.contains(dialled(env={"KQ_BOOTSTRAP": None, "KQ_CONTEXT": "prod"}), "127.0.0.1:12")
+    t.contains(dialled("-C", "prod", env={"KQ_BOOTSTRAP": "127.0.0.1:13"}), "127.0.0.1:13")
+    t.contains(dialled("-C", "prod", "-b", "127.0.0.1:14",
+                       env={"KQ_BOOTSTRAP": "127.0.0.1:13"}), "127.0.0.1:14")
+    t.true(dialled("-C", "other").startswith('{"error"'), "the context's format rules errors too")
+    t.contains(dialled("-C", "none", env={"KQ_BOOTSTRAP": "127.0.0.1:13"}), "127.0.0.1:13")
+    t.fails(2, "is 'prod' meant?", "kq-topics", "list", "-C", "prd", env=none)
+    # The properties file of another client, as it is.
+    t.file("client.properties", "# mine\nbootstrap.servers=127.0.0.1\\\n  :15\nacks=all\n")
+    t.contains(dialled("-X", "@client.properties"), "127.0.0.1:15")
+
+
+@no_broker
+def test_unknown_keys_of_the_client_file_warn_with_their_place(t):
+    path = t.file("config/kq/config.toml", 'bootstrap.servers = "127.0.0.1:1"\n'
+                                           'acks = "all"\nreqest.timeout.ms = 5\n')
+    ran = t.status(t.run("kq-topics", "list"), 5)
+    t.contains(ran.err, "kq-topics: warning: %s:3: unknown key 'reqest.timeout.ms'; "
+                        "is 'request.timeout.ms' meant?" % path)
+    t.true("acks" not in ran.err, "what other programs read is no mistake")
+    t.file("config/kq/config.toml", "x = [\n")
+    t.contains(t.status(t.run("kq-topics", "list"), 2).err, path + ":")
+
+
+@no_broker
+def test_a_context_may_forbid_changes(t):
+    t.file("config/kq/config.toml", "[context.prod]\nreadonly = true\n")
+    t.fails(4, "context 'prod' is read-only", "kq-topics", "create", "x", "-C", "prod")
+    t.fails(4, "context 'prod' is read-only", "kq-topics", "delete", "x", "-C", "prod", "-y")
+    ran = t.run("kq-produce", "x", "-C", "prod", stdin="a\n")
+    t.status(ran, 4)
+    t.contains(ran.err, "context 'prod' is read-only")
+
+
+@no_broker
+def test_kq_runs_the_programs_beside_it(t):
+    t.equal(t.run("kq", "topics", "--help").out, t.run("kq-topics", "--help").out)
+    t.equal(t.run("kq", "help", "produce").out, t.run("kq-produce", "--help").out)
+    t.contains(t.status(t.run("kq", "topics", "crate"), 2).err, "kq-topics: unknown verb 'crate'")
+    t.contains(t.status(t.run("kq", "help"), 0).out, "kq explain")
+    ran = t.fails(2, "there is no program 'topiks'", "kq", "help", "topiks")
+    t.contains(ran.err, "  try: kq help topics")
+
+
+@no_broker
+def test_kq_explains_codes_and_settings_offline(t):
+    for what in ["UNKNOWN_TOPIC_OR_PARTITION", "3", "unknown_topic_or_partition"]:
+        ran = t.status(t.run("kq", "explain", what), 0)
+        t.contains(ran.out, "UNKNOWN_TOPIC_OR_PARTITION (3)\nmeaning")
+    t.contains(t.status(t.run("kq", "explain", "retention.ms"), 0).out, "retention.ms (topic)")
+    t.fails(2, "is 'NOT_ENOUGH_REPLICAS' meant?", "kq", "explain", "NOT_ENOUGH_REPLICSA")
+
+
+@no_broker
+def test_output_to_a_full_disk_is_an_error(t):
+    if not os.path.exists("/dev/full"):
+        return
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run([os.path.join(t.bin, "kq"), "help"], stdout=full,
+                              stderr=subprocess.PIPE)
+    t.equal(done.returncode, 4)
+    t.contains(done.stderr.decode(), "[KQ_DISK_FULL]")
+
+
+@no_broker
+def test_closed_output_ends_with_141_and_no_word(t):
+    ran = t.sh("{ kq --help; echo $? >&2; } | :; true")
+    # The reader may have gone before or after the write: 0 or 141, and never a message.
+    t.true(ran.err in ("0\n", "141\n"), ran.err)
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([os.path.join(t.bin, "kq"), "--help"], stdout=write_end,
+                          stderr=subprocess.PIPE)
+    os.close(write_end)
+    t.equal((done.returncode, done.stderr), (141, b""))
