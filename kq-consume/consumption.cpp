@@ -116,7 +116,35 @@ Status Consumption::assign() {
     std::vector<Assignment> assignments;
     for (const std::string& topic : names)
         KQ_TRY(add_assignments(topic, assignments));
+    if (!waits_for_more()) KQ_TRY(stop_at_the_end(assignments));
     return consumer_->assign(assignments);
+}
+
+// A range that goes past the end there is now stops at that end.
+Status Consumption::stop_at_the_end(std::vector<Assignment>& assignments) {
+    std::vector<Assignment*> open;
+    std::vector<OffsetQuery> queries;
+    for (Assignment& one : assignments) {
+        if (one.stop->kind != Position::Kind::offset && one.stop->kind != Position::Kind::start) {
+            continue;
+        }
+        open.push_back(&one);
+        queries.push_back({one.partition, OffsetSpec::earliest()});
+        queries.push_back({one.partition, OffsetSpec::latest()});
+    }
+    if (open.empty()) return done();
+    KQ_LET(auto offsets, consumer_->list_offsets(queries));
+    for (std::size_t i = 0; i < open.size(); ++i) {
+        const auto& first = offsets[2 * i];
+        const auto& end = offsets[2 * i + 1];
+        if (!first.ok()) return first.error();
+        if (!end.ok()) return end.error();
+        Position& stop = *open[i]->stop;
+        auto wanted = stop.value;
+        if (stop.kind == Position::Kind::start) wanted += first.value().offset.value;
+        if (wanted > end.value().offset.value) stop = Position::at(end.value().offset);
+    }
+    return done();
 }
 
 Status Consumption::add_assignments(const std::string& topic, std::vector<Assignment>& out) {

@@ -48,6 +48,7 @@ private:
     Result<std::vector<std::string>> topic_names();
     Status assign();
     Status add_assignments(const std::string& topic, std::vector<Assignment>& out);
+    Status stop_at_the_end(std::vector<Assignment>& assignments);
     Result<std::vector<std::int32_t>> wanted_partitions(const std::string& topic,
                                                         std::int32_t there) const;
 

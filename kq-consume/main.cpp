@@ -15,8 +15,7 @@ Command table(CommonOptions& common, ConsumeOptions& options) {
         {"TOPIC", "names or quoted globs", into(options.topics), 1, Operand::any_number}};
     bare.options = framing_options(options.framing, false);
     const std::vector<Option> own = {
-        {"-o,--offset", "POS|RANGE",
-         "from where, or FROM..TO: start, end, 42, +10, -10, @WHEN",
+        {"-o,--offset", "POS|RANGE", "from where, or FROM..TO: start, end, 42, +10, -10, @WHEN",
          into(options.range), "start"},
         {"-p,--partition", "N,…", "these partitions only", into_list(options.partitions)},
         {"-n,--count", "COUNT", "stop after that many records; with -t, wait for that many",

@@ -84,7 +84,7 @@ private:
     // CLI11 takes the words before "--" and says which of them are no options.
     Status split() {
         std::vector<std::string> words = process_.arguments();
-        auto end = std::find(words.begin(), words.end(), "--");
+        auto end = end_of_options(words);
         std::vector<std::string> after(end == words.end() ? end : end + 1, words.end());
         words.erase(end, words.end());
         const std::string last = words.empty() ? std::string() : words.back();
@@ -103,6 +103,36 @@ private:
         }
         operands_.insert(operands_.end(), after.begin(), after.end());
         return done();
+    }
+
+    // The "--" after which everything is an operand; one that is the value of an option is none.
+    std::vector<std::string>::iterator end_of_options(std::vector<std::string>& words) const {
+        auto takes_next = [this](const std::string& word) {
+            if (word.starts_with("--")) {
+                auto known = known_.find(word);
+                return known != known_.end() && !known->second.option->value.empty();
+            }
+            if (!word.starts_with('-')) return false;
+            for (std::size_t i = 1; i < word.size(); ++i) {
+                const Option* option = short_option(word[i]);
+                if (option == nullptr) return false;
+                if (!option->value.empty()) return i + 1 == word.size();
+            }
+            return false;
+        };
+        for (auto word = words.begin(); word != words.end(); ++word) {
+            if (*word == "--") return word;
+            if (takes_next(*word) && ++word == words.end()) break;
+        }
+        return words.end();
+    }
+
+    const Option* short_option(char letter) const {
+        for (const auto& [name, known] : known_) {
+            const std::string& names = known.option->names;
+            if (names[1] == letter && names[1] != '-') return known.option;
+        }
+        return nullptr;
     }
 
     // CLI11 refuses a value that a flag was given, and an option whose value is missing, which can

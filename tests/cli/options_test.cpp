@@ -80,6 +80,16 @@ TEST_CASE("words after -- are operands, and a lone - is one anywhere", "[cli]") 
     CHECK(!sample.partitions);
 }
 
+TEST_CASE("a -- that is the value of an option ends nothing", "[cli]") {
+    for (const auto& words : std::vector<std::vector<std::string>>{
+             {"create", "-b", "--", "a", "--", "-q"}, {"create", "-qb", "--", "a", "--", "-q"}}) {
+        Sample sample;
+        CHECK(call(sample, words).exit == 0);
+        CHECK(sample.bootstrap == "--");
+        CHECK(sample.names == std::vector<std::string>{"a", "-q"});
+    }
+}
+
 TEST_CASE("the last value of an option wins", "[cli]") {
     Sample sample;
     CHECK(call(sample, {"create", "a", "-p", "3", "-p", "4"}).exit == 0);

@@ -176,7 +176,7 @@ class Test:
     def topic(self, partitions=1, name=None, *options):
         """Makes a topic with a name that no other test uses."""
         self.counter += 1
-        name = name or "t%d-%s" % (self.counter, self.name.replace("_", "-")[:60])
+        name = name or "t%d-%s" % (self.counter, self.name.replace("_", "-")[:80])
         ran = self.run("kq-topics", "create", name, "-p", str(partitions), *options)
         self.status(ran, 0)
         return name

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Brokers that are absent, silent, strangers, or advertise addresses that do not answer."""
+
+import json
+import os
+import time
+
+from harness import read_until
+
+CLIENTS = [["kq-topics", "list"], ["kq-topics", "create", "x"], ["kq-topics", "delete", "x", "-y"],
+           ["kq-topics", "describe", "x"], ["kq-produce", "x"], ["kq-consume", "x"]]
+
+
+def no_broker(test):
+    test.needs_no_broker = True
+    return test
+
+
+@no_broker
+def test_no_broker_is_exit_5_at_once(t):
+    for words in CLIENTS:
+        start = time.monotonic()
+        ran = t.fails(5, "127.0.0.1:1", *words, "-b", "127.0.0.1:1", stdin="a\n")
+        t.contains(ran.err, "[KQ_UNREACHABLE]")
+        t.true(time.monotonic() - start < 3, "%s waited" % words)
+
+
+@no_broker
+def test_the_default_address_comes_with_advice(t):
+    import socket
+    probe = socket.socket()
+    if probe.connect_ex(("127.0.0.1", 9092)) == 0:
+        probe.close()
+        return  # somebody runs a broker there
+    ran = t.fails(5, "localhost:9092", "kq-topics", "list", env={"KQ_BOOTSTRAP": None})
+    t.contains(ran.err, "  try: kq-broker")
+    t.contains(ran.err, "  try: kq-topics list -b HOST:PORT")
+
+
+@no_broker
+def test_a_name_that_does_not_exist_is_exit_5(t):
+    t.fails(5, "no-such-host.invalid", "kq-topics", "list", "-b", "no-such-host.invalid:9092")
+
+
+@no_broker
+def test_one_address_of_several_is_enough(t):
+    if t.broker is None:
+        return
+    t.status(t.run("kq-topics", "list", "-b", "127.0.0.1:1," + t.broker.address), 0)
+
+
+@no_broker
+def test_a_server_that_says_nothing_is_exit_7_after_the_timeout(t):
+    address = t.server()
+    for words in CLIENTS:
+        start = time.monotonic()
+        ran = t.run(*words, "-b", address, "-t", "700ms", stdin="a\n")
+        t.true(ran.status in (5, 7), str(ran))
+        t.equal(ran.out, "")
+        spent = time.monotonic() - start
+        t.true(0.5 < spent < 4, "%s took %.1f s" % (words, spent))
+    ran = t.fails(7, "[KQ_DEADLINE_PASSED]", "kq-topics", "list", "-b", address, "-t", "300ms")
+    t.contains(ran.err, "  try: kq-topics list -b %s -t 1m\n" % address)
+
+
+@no_broker
+def test_a_web_server_is_told_from_a_broker(t):
+    address = t.server(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    ran = t.fails(5, "HTTP", "kq-topics", "list", "-b", address)
+    t.contains(ran.err, address)
+
+
+@no_broker
+def test_a_tls_port_is_told_from_a_plain_one(t):
+    # What a TLS server answers to bytes that are no TLS: an alert, protocol_version or so.
+    address = t.server(b"\x15\x03\x03\x00\x02\x02\x46")
+    t.fails(5, "TLS", "kq-topics", "list", "-b", address)
+
+
+@no_broker
+def test_nonsense_is_no_broker(t):
+    address = t.server(b"\x00\x00\x00\x04\xff\xff\xff\xff")
+    ran = t.run("kq-topics", "list", "-b", address, "-t", "5s")
+    t.status(ran, 5)
+
+
+def test_an_advertised_address_that_does_not_answer(t):
+    if os.environ.get("KQ_TEST_BOOTSTRAP"):
+        return
+    broker = t.another_broker("--advertise", "127.0.0.1:1")
+    ran = t.fails(5, "127.0.0.1:1", "kq-topics", "create", "x", "-b", broker.address, "-t", "10s")
+    t.contains(ran.err, broker.address)
+    t.contains(ran.err, "--resolve 127.0.0.1:1=" + broker.address)
+    t.contains(ran.err, "--advertise " + broker.address)
+    resolve = ["-b", broker.address, "--resolve", "127.0.0.1:1=" + broker.address]
+    t.status(t.run("kq-topics", "create", "x", *resolve), 0)
+    t.status(t.run("kq-produce", "x", *resolve, stdin="a\n"), 0)
+    t.equal(t.status(t.run("kq-consume", "x", *resolve), 0).out, "a\n")
+
+
+def test_a_broker_that_dies_under_a_producer(t):
+    if os.environ.get("KQ_TEST_BOOTSTRAP"):
+        return
+    broker = t.another_broker()
+    at = ["-b", broker.address]
+    t.status(t.run("kq-topics", "create", "x", *at), 0)
+    producer = t.start("kq-produce", "x", *at, "-X", "delivery.timeout.ms=3s",
+                       "-X", "request.timeout.ms=1s", "--report")
+    producer.stdin.write(b"before\n")
+    producer.stdin.flush()
+    read_until(producer.stdout.fileno(), b"x\t0\t0\t-\n")
+    broker.process.kill()
+    broker.process.wait()
+    producer.stdin.write(b"after\n")
+    producer.stdin.close()
+    from harness import wait_for
+    t.equal(wait_for(producer, 15), 3)
+    t.contains(producer.stderr.read().decode(), "1 record of 2 was not acknowledged")
+
+
+def test_a_broker_that_dies_under_a_consumer(t):
+    if os.environ.get("KQ_TEST_BOOTSTRAP"):
+        return
+    broker = t.another_broker()
+    at = ["-b", broker.address]
+    t.status(t.run("kq-topics", "create", "x", *at), 0)
+    t.status(t.run("kq-produce", "x", *at, stdin="a\n"), 0)
+    consumer = t.start("kq-consume", "x", *at, "-F", "-t", "4s")
+    read_until(consumer.stdout.fileno(), b"a\n")
+    broker.process.kill()
+    broker.process.wait()
+    from harness import wait_for
+    t.true(wait_for(consumer, 10) in (5, 7), "it ends with the deadline")
+
+
+def test_waiting_is_told_on_a_terminal(t):
+    address = t.server()
+    process, terminal = t.start_on_terminal("kq-topics", "list", "-b", address, "-t", "2s")
+    read_until(terminal, b"waiting for " + address.encode())
+    process, terminal = t.start_on_terminal("kq-topics", "list", "-b", address, "-t", "1s",
+                                            "--progress", "never")
+    t.true(b"waiting" not in read_until(terminal, b"KQ_DEADLINE_PASSED"), "--progress never")
+
+
+def test_deadlines_in_json(t):
+    ran = t.status(t.run("kq-topics", "list", "-f", "json", "-b", t.server(), "-t", "300ms"), 7)
+    t.equal(json.loads(ran.err)["error"]["code"], "KQ_DEADLINE_PASSED")
