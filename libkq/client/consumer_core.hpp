@@ -20,8 +20,8 @@
 
 #include "client/caller.hpp"
 #include "client/cluster.hpp"
+#include "client/consumer_fetch_session.hpp"
 #include "client/consumer_types.hpp"
-#include "client/fetch_session.hpp"
 #include "client/fetched_records.hpp"
 #include "client/options.hpp"
 
@@ -88,7 +88,7 @@ private:
         Offset offset;
     };
     struct BrokerFetch {
-        FetchSession session;
+        ConsumerFetchSession session;
         bool under_way = false;
     };
     struct Resolution;

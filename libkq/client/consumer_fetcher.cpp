@@ -47,8 +47,8 @@ BrokerId ConsumerCore::source_of(Partition& partition, MonoTime now) {
     return index < topic->partitions.size() ? topic->partitions[index].leader : no_broker;
 }
 
-// The topic was there when it was assigned. One broker may be behind the others, so it takes several
-// answers in a row until it counts as deleted.
+// The topic was there when it was assigned. One broker may be behind the others, so it takes
+// several answers in a row until it counts as deleted.
 void ConsumerCore::note_missing_topics() {
     for (auto& partition : partitions_) {
         const auto* topic = cluster_.topic(partition->name->topic);

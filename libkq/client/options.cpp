@@ -11,8 +11,13 @@ namespace {
 
 constexpr std::uint16_t default_port = 9092;
 
-bool is_common_to_clients(std::string_view key) {
-    return find_config(ConfigScope::admin, key) != nullptr;
+// One set of properties (a file, a context) serves every program: what means something to another
+// kind of client only is passed over.
+bool is_of_another_client(ConfigScope scope, std::string_view key) {
+    for (auto other : {ConfigScope::producer, ConfigScope::consumer, ConfigScope::admin}) {
+        if (other != scope && find_config(other, key) != nullptr) return true;
+    }
+    return false;
 }
 
 // Reads `properties` as settings of `scope`. A known setting that kq does not act on is refused
@@ -21,9 +26,7 @@ Result<ConfigSet> settings_of(ConfigScope scope, const Properties& properties) {
     ConfigSet settings(scope);
     for (const auto& [key, value] : properties) {
         const auto* def = find_config(scope, key);
-        if (def == nullptr && scope != ConfigScope::admin && is_common_to_clients(key)) {
-            continue;
-        }
+        if (def == nullptr && is_of_another_client(scope, key)) continue;
         auto status = settings.set(key, value, ConfigSyntax::with_units);
         if (!status.ok()) return Error{Errc::usage, status.error().message};
         if (def != nullptr && def->effect == ConfigEffect::accepted &&

@@ -52,7 +52,8 @@ struct ClientOptions {
     // deadline: what a person at a prompt wants. Not a property.
     bool fail_fast = false;
 
-    // Reads admin properties; keys of producers and consumers are refused.
+    // Reads admin properties. Here and below: keys that mean something to another kind of client
+    // only are passed over, so that one set of properties serves a program that is several.
     static Result<ClientOptions> from_properties(const Properties& properties);
 };
 

@@ -48,6 +48,7 @@ struct ProducerBatch {
     // The broker said that it does not have the batch, and that this sequence does not fit.
     bool refused = false;
 
+    bool waits = false;          // it is in its queue's `waiting`
     int attempts = 0;            // that went out
     bool maybe_written = false;  // an attempt went out and its answer did not tell
     struct RecordCallback {
@@ -88,8 +89,19 @@ struct PartitionQueue {
         }
         return waiting.empty() || waiting.front()->id >= batch.id;
     }
+    void close_open() {
+        open->waits = true;
+        waiting.push_back(std::exchange(open, nullptr));
+    }
+    ProducerBatch& take_first() {
+        auto& first = *waiting.front();
+        waiting.pop_front();
+        first.waits = false;
+        return first;
+    }
     // Puts a batch back for another attempt, at its old place.
     void put_back(ProducerBatch& batch) {
+        batch.waits = true;
         auto at = waiting.begin();
         while (at != waiting.end() && (*at)->id < batch.id)
             ++at;

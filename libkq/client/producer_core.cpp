@@ -236,7 +236,7 @@ Status ProducerCore::open_batch(PartitionQueue& queue, std::size_t record_bytes)
 }
 
 void ProducerCore::close_batch(PartitionQueue& queue) {
-    queue.waiting.push_back(std::exchange(queue.open, nullptr));
+    queue.close_open();
     pump_soon();
 }
 

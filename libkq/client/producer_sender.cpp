@@ -65,7 +65,7 @@ void ProducerCore::close_due_batches(MonoTime now) {
         if (queue->open == nullptr) continue;
         bool due = queue->open->created + options_.linger <= now;
         if (due || starved || queue->open->id <= flushed) {
-            queue->waiting.push_back(std::exchange(queue->open, nullptr));
+            queue->close_open();
         }
     }
 }
@@ -169,7 +169,7 @@ void ProducerCore::send_to(BrokerId broker, std::vector<PartitionQueue*>& queues
         }
         if (batches.empty()) return;
         for (auto* batch : batches)
-            batch->queue->waiting.pop_front();
+            batch->queue->take_first();
         send_request(broker, *connection, std::move(batches));
     }
 }
@@ -523,7 +523,7 @@ void ProducerCore::split(ProducerBatch& batch) {
 void ProducerCore::detach(ProducerBatch& batch) {
     auto& queue = *batch.queue;
     if (queue.open == &batch) queue.open = nullptr;
-    std::erase(queue.waiting, &batch);
+    if (std::exchange(batch.waits, false)) std::erase(queue.waiting, &batch);
     if (std::find(queue.in_flight.begin(), queue.in_flight.end(), batch.id) ==
         queue.in_flight.end()) {
         return;

@@ -38,6 +38,24 @@ TEST_CASE("properties have Kafka's names, defaults and units", "[client]") {
     CHECK(consumer.value().on_out_of_range == OnOutOfRange::fail);
 }
 
+TEST_CASE("one set of properties serves every kind of client", "[client]") {
+    Properties all{{"bootstrap.servers", "a:1"},
+                   {"linger.ms", "7"},
+                   {"isolation.level", "read_committed"},
+                   {"default.api.timeout.ms", "1234"}};
+    auto admin = ClientOptions::from_properties(all);
+    REQUIRE(admin.ok());
+    CHECK(admin.value().api_timeout == 1234ms);
+    auto producer = ProducerOptions::from_properties(all);
+    REQUIRE(producer.ok());
+    CHECK(producer.value().linger == 7ms);
+    auto consumer = ConsumerOptions::from_properties(all);
+    REQUIRE(consumer.ok());
+    CHECK(consumer.value().isolation == Isolation::read_committed);
+    all["isolation.levle"] = "x";
+    CHECK(ClientOptions::from_properties(all).code() == Errc::usage);
+}
+
 TEST_CASE("what cannot be meant is refused with a reason", "[client]") {
     struct Case {
         Properties properties;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "client/fetch_session.hpp"
+#include "client/consumer_fetch_session.hpp"
 
 #include <algorithm>
 #include <set>
@@ -20,8 +20,8 @@ auto& topic_entry(Topics& topics, const TopicPartition& partition, const Uuid& i
 
 }  // namespace
 
-void FetchSession::fill(wire::FetchRequest& request, const std::vector<WantedFetch>& wanted,
-                        bool by_id) {
+void ConsumerFetchSession::fill(wire::FetchRequest& request, const std::vector<WantedFetch>& wanted,
+                                bool by_id) {
     // A session was made with names or with ids and takes no other (KIP-516).
     if (by_id != by_id_) epoch_ = 0;
     by_id_ = by_id;
@@ -54,7 +54,7 @@ void FetchSession::fill(wire::FetchRequest& request, const std::vector<WantedFet
     }
 }
 
-void FetchSession::on_answer(std::int32_t session_id) {
+void ConsumerFetchSession::on_answer(std::int32_t session_id) {
     id_ = session_id;
     if (session_id == 0) {
         epoch_ = 0;
@@ -63,12 +63,12 @@ void FetchSession::on_answer(std::int32_t session_id) {
     }
 }
 
-void FetchSession::reset() {
+void ConsumerFetchSession::reset() {
     epoch_ = 0;
 }
 
-const TopicPartition* FetchSession::find(const Uuid& topic_id, const std::string& topic,
-                                         std::int32_t partition, bool by_id) const {
+const TopicPartition* ConsumerFetchSession::find(const Uuid& topic_id, const std::string& topic,
+                                                 std::int32_t partition, bool by_id) const {
     if (!by_id) {
         auto found = known_.find({topic, PartitionIndex{partition}});
         return found == known_.end() ? nullptr : &found->first;

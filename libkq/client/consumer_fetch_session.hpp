@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// FetchSession: what one broker remembers of our fetches (KIP-227), so that a request names only
-// what has changed since the one before.
+// ConsumerFetchSession: what one broker remembers of our fetches (KIP-227), so that a request names
+// only what has changed since the one before.
 //
 // shape    id 0 and epoch 0 ask for a new session; the broker names it, and every further request
 //          bears the next epoch. A broker that gives no session is asked in full every time
@@ -30,7 +30,7 @@ struct WantedFetch {
     friend bool operator==(const WantedFetch&, const WantedFetch&) = default;
 };
 
-class FetchSession {
+class ConsumerFetchSession {
 public:
     // Fills session, topics and forgotten topics of `request`, in the order of `wanted`.
     // `by_id`: the request names topics by their ids (version 13 and above).
