@@ -219,11 +219,7 @@ void Cluster::on_answer(Result<Answer> answer) {
     auto now = loop_.clock().mono();
     if (ask_again_) {
         schedule(now + options_.retry_backoff);
-        if (std::any_of(waiters_.begin(), waiters_.end(), [this](const TopicWaiter& waiter) {
-                return !asked_.contains(waiter.name);
-            })) {
-            ask();
-        }
+        if (has_unasked_waiter()) ask();
     } else if (!waiters_.empty()) {
         schedule(now + backoff_.next(random_));
     } else {
@@ -231,6 +227,14 @@ void Cluster::on_answer(Result<Answer> answer) {
         if (!watched_.empty()) schedule(now + options_.metadata_max_age);
     }
     if (changed_ != nullptr) changed_();
+}
+
+// Somebody came to wait for a topic after the question had left.
+bool Cluster::has_unasked_waiter() const {
+    for (const auto& waiter : waiters_) {
+        if (!asked_.contains(waiter.name)) return true;
+    }
+    return false;
 }
 
 void Cluster::on_failure(const Error& why) {

@@ -87,6 +87,7 @@ private:
     void on_answer(Result<Answer> answer) KQ_ON(loop_);
     void on_failure(const Error& why) KQ_ON(loop_);
     void serve_waiters() KQ_ON(loop_);
+    bool has_unasked_waiter() const KQ_ON(loop_);
     std::optional<Result<const TopicMetadata*>> verdict(const TopicWaiter& waiter) const
         KQ_ON(loop_);
     void schedule(MonoTime when) KQ_ON(loop_);

@@ -249,7 +249,7 @@ void ConsumerCore::take_partition(Partition& partition, BrokerId broker, const A
         return;
     }
     if (told.records.empty()) return;
-    std::vector<AbortedTransaction> aborted;
+    std::vector<AbortedProducer> aborted;
     if (told.aborted_transactions) {
         for (const auto& one : *told.aborted_transactions) {
             aborted.push_back({ProducerId{one.producer_id}, Offset{one.first_offset}});

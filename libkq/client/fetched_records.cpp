@@ -21,9 +21,9 @@ std::vector<ConsumedHeader> ConsumedRecord::headers() const {
 
 struct FetchedRecords::Cursor {
     Limits limits;
-    ByteView rest;                            // batches not yet begun
-    std::vector<AbortedTransaction> aborted;  // by first offset, the first one last
-    std::set<ProducerId> aborting;            // their records are dropped until their marker
+    ByteView rest;                         // batches not yet begun
+    std::vector<AbortedProducer> aborted;  // by first offset, the first one last
+    std::set<ProducerId> aborting;         // their records are dropped until their marker
 
     BatchHeader header;
     std::optional<RecordReader> records;  // of the batch under way
@@ -38,7 +38,7 @@ struct FetchedRecords::Cursor {
 };
 
 FetchedRecords::FetchedRecords(std::shared_ptr<const TopicPartition> partition, SharedBytes records,
-                               std::vector<AbortedTransaction> aborted, Limits limits)
+                               std::vector<AbortedProducer> aborted, Limits limits)
     : partition_(std::move(partition)),
       records_(std::move(records)),
       next_offset_(limits.from),

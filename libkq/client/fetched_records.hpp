@@ -22,7 +22,7 @@
 
 namespace kq {
 
-struct AbortedTransaction {
+struct AbortedProducer {
     ProducerId producer;
     Offset first_offset;
 };
@@ -38,7 +38,7 @@ public:
     };
 
     FetchedRecords(std::shared_ptr<const TopicPartition> partition, SharedBytes records,
-                   std::vector<AbortedTransaction> aborted, Limits limits);
+                   std::vector<AbortedProducer> aborted, Limits limits);
     ~FetchedRecords();
     FetchedRecords(FetchedRecords&&) noexcept;
     FetchedRecords& operator=(FetchedRecords&&) noexcept;

@@ -297,7 +297,7 @@ void ProducerCore::serve_memory_waiters() {
 // ---- reports
 
 // Takes the batch out of the books; its report leaves when the state is settled.
-void ProducerCore::report(ProducerBatch& batch, BatchReport outcome) {
+void ProducerCore::report(OutgoingBatch& batch, BatchReport outcome) {
     outcome.topic = batch.queue->topic;
     outcome.partition = batch.queue->index;
     outcome.record_count = batch.record_count;

@@ -26,7 +26,7 @@
 #include "client/caller.hpp"
 #include "client/cluster.hpp"
 #include "client/options.hpp"
-#include "client/producer_batch.hpp"
+#include "client/outgoing_batch.hpp"
 #include "client/producer_types.hpp"
 #include "protocol/compression.hpp"
 
@@ -105,8 +105,8 @@ private:
     void reach(BrokerId broker) KQ_ON(loop_);
     void on_unreachable(BrokerId broker, const Error& why) KQ_ON(loop_);
     void send_request(BrokerId broker, BrokerConnection& connection,
-                      std::vector<ProducerBatch*> batches) KQ_ON(loop_);
-    Status seal_batch(ProducerBatch& batch) KQ_ON(loop_);
+                      std::vector<OutgoingBatch*> batches) KQ_ON(loop_);
+    Status seal_batch(OutgoingBatch& batch) KQ_ON(loop_);
     void set_wake_up(MonoTime now) KQ_ON(loop_);
     void wake_at(MonoTime when) KQ_ON(loop_);
 
@@ -116,16 +116,16 @@ private:
         KQ_ON(loop_);
     void settle(InFlight& request) KQ_ON(loop_);
     void take_response(InFlight& request, const wire::ProduceResponse& response) KQ_ON(loop_);
-    void succeed(ProducerBatch& batch, Offset base, WallTime append_time) KQ_ON(loop_);
-    void on_refusal(ProducerBatch& batch, Errc code, const std::string& words) KQ_ON(loop_);
-    void on_sequence_refused(ProducerBatch& batch, const Error& why, bool needs_new_id)
+    void succeed(OutgoingBatch& batch, Offset base, WallTime append_time) KQ_ON(loop_);
+    void on_refusal(OutgoingBatch& batch, Errc code, const std::string& words) KQ_ON(loop_);
+    void on_sequence_refused(OutgoingBatch& batch, const Error& why, bool needs_new_id)
         KQ_ON(loop_);
-    void try_again(ProducerBatch& batch, const Error& why, bool unknown, bool at_once = false)
+    void try_again(OutgoingBatch& batch, const Error& why, bool unknown, bool at_once = false)
         KQ_ON(loop_);
-    void split(ProducerBatch& batch) KQ_ON(loop_);
-    void fail(ProducerBatch& batch, const Error& why) KQ_ON(loop_);
-    void detach(ProducerBatch& batch) KQ_ON(loop_);
-    void report(ProducerBatch& batch, BatchReport outcome) KQ_ON(loop_);
+    void split(OutgoingBatch& batch) KQ_ON(loop_);
+    void fail(OutgoingBatch& batch, const Error& why) KQ_ON(loop_);
+    void detach(OutgoingBatch& batch) KQ_ON(loop_);
+    void report(OutgoingBatch& batch, BatchReport outcome) KQ_ON(loop_);
     void deliver_reports() KQ_ON(loop_);
 
     // ---- idempotence
@@ -144,9 +144,9 @@ private:
     std::vector<RecordHeaderView> headers_ KQ_OWNED_BY(loop_);  // of the record being put in
     std::map<std::string, std::unique_ptr<Topic>, std::less<>> topics_ KQ_OWNED_BY(loop_);
     Topic* last_topic_ KQ_OWNED_BY(loop_) = nullptr;
-    std::list<ProducerBatch> batches_ KQ_OWNED_BY(loop_);  // not reported; ascending ids
+    std::list<OutgoingBatch> batches_ KQ_OWNED_BY(loop_);  // not reported; ascending ids
     struct Finished {
-        std::list<ProducerBatch> batch;  // one
+        std::list<OutgoingBatch> batch;  // one
         BatchReport report;
     };
     std::list<Finished> finished_ KQ_OWNED_BY(loop_);

@@ -14,7 +14,7 @@ using wire::ProduceResponse;
 
 struct ProducerCore::InFlight {
     struct Part {
-        ProducerBatch* batch;  // null: its fate was reported before the answer came
+        OutgoingBatch* batch;  // null: its fate was reported before the answer came
         PartitionQueue* queue;
         std::uint64_t id;
         Uuid topic_id;
@@ -156,7 +156,7 @@ void ProducerCore::send_to(BrokerId broker, std::vector<PartitionQueue*>& queues
     auto* connection = cluster_.pool().ready_connection(broker);
     if (connection == nullptr) return reach(broker);
     while (connection->is_ready() && requests_[broker] < options_.in_flight_max) {
-        std::vector<ProducerBatch*> batches;
+        std::vector<OutgoingBatch*> batches;
         std::size_t bytes = 0;
         for (auto* queue : queues) {
             if (!may_send(*queue, now)) continue;
@@ -192,7 +192,7 @@ void ProducerCore::on_unreachable(BrokerId broker, const Error& why) {
     cluster_.refresh();
     auto now = loop_.clock().mono();
     bool hopeless = options_.client.fail_fast && !cluster_.pool().has_reached(broker);
-    std::vector<ProducerBatch*> given_up;
+    std::vector<OutgoingBatch*> given_up;
     for (auto* queue : active_) {
         const auto* topic = cluster_.topic(queue->topic);
         auto index = static_cast<std::size_t>(queue->index.value);
@@ -212,7 +212,7 @@ void ProducerCore::on_unreachable(BrokerId broker, const Error& why) {
 // ---- sending
 
 // Numbers and seals the batch; a repetition goes out as it was.
-Status ProducerCore::seal_batch(ProducerBatch& batch) {
+Status ProducerCore::seal_batch(OutgoingBatch& batch) {
     auto& queue = *batch.queue;
     bool renumber = false;
     if (options_.idempotent && !batch.sequence) {
@@ -246,7 +246,7 @@ Status ProducerCore::seal_batch(ProducerBatch& batch) {
 }
 
 void ProducerCore::send_request(BrokerId broker, BrokerConnection& connection,
-                                std::vector<ProducerBatch*> batches) {
+                                std::vector<OutgoingBatch*> batches) {
     auto version = connection.version_for(wire::produce_api);
     if (version.ok() && options_.compression == Compression::zstd &&
         version.value() < first_version_with_zstd) {
@@ -400,7 +400,7 @@ void ProducerCore::take_response(InFlight& request, const ProduceResponse& respo
     }
 }
 
-void ProducerCore::succeed(ProducerBatch& batch, Offset base, WallTime append_time) {
+void ProducerCore::succeed(OutgoingBatch& batch, Offset base, WallTime append_time) {
     detach(batch);
     BatchReport outcome;
     outcome.base_offset = base;
@@ -408,7 +408,7 @@ void ProducerCore::succeed(ProducerBatch& batch, Offset base, WallTime append_ti
     report(batch, std::move(outcome));
 }
 
-void ProducerCore::on_refusal(ProducerBatch& batch, Errc code, const std::string& words) {
+void ProducerCore::on_refusal(OutgoingBatch& batch, Errc code, const std::string& words) {
     Error why{code, words};
     switch (code) {
         case Errc::duplicate_sequence_number:  // it is in the log already; nobody says where
@@ -439,7 +439,7 @@ void ProducerCore::on_refusal(ProducerBatch& batch, Errc code, const std::string
 // The broker does not have this batch, and expects another number than it bears. Behind an earlier
 // batch that is still to be sent again that is no surprise; if it is the first, then the broker has
 // lost what came before, or what came before was given up: the partition goes on in a new epoch.
-void ProducerCore::on_sequence_refused(ProducerBatch& batch, const Error& why, bool needs_new_id) {
+void ProducerCore::on_sequence_refused(OutgoingBatch& batch, const Error& why, bool needs_new_id) {
     auto& queue = *batch.queue;
     if (!queue.is_first(batch) && !queue.has_gap && !needs_new_id) {
         batch.maybe_written = false;
@@ -452,7 +452,7 @@ void ProducerCore::on_sequence_refused(ProducerBatch& batch, const Error& why, b
     try_again(batch, why, false);
 }
 
-void ProducerCore::try_again(ProducerBatch& batch, const Error& why, bool unknown, bool at_once) {
+void ProducerCore::try_again(OutgoingBatch& batch, const Error& why, bool unknown, bool at_once) {
     batch.maybe_written = batch.maybe_written || unknown;
     if (closed_ || dead_ || batch.attempts > options_.retries) return fail(batch, why);
     auto& queue = *batch.queue;
@@ -464,7 +464,7 @@ void ProducerCore::try_again(ProducerBatch& batch, const Error& why, bool unknow
 }
 
 // Halves the batch. The numbers of its records stay, so nothing is doubled or lost of order.
-void ProducerCore::split(ProducerBatch& batch) {
+void ProducerCore::split(OutgoingBatch& batch) {
     auto& queue = *batch.queue;
     auto header = BatchHeader::parse(*batch.sealed);
     KQ_CHECK(header.ok());
@@ -472,7 +472,7 @@ void ProducerCore::split(ProducerBatch& batch) {
     BatchOptions form{.compression = options_.compression, .level = options_.compression_level};
     auto second_place = batches_.emplace(std::next(batch.place), form);
     auto first_place = batches_.emplace(second_place, form);
-    std::array<std::list<ProducerBatch>::iterator, 2> halves{first_place, second_place};
+    std::array<std::list<OutgoingBatch>::iterator, 2> halves{first_place, second_place};
     for (std::size_t i = 0; i < 2; ++i) {
         auto& part = *halves[i];
         part.place = halves[i];
@@ -520,7 +520,7 @@ void ProducerCore::split(ProducerBatch& batch) {
 }
 
 // Takes the batch out of every place that knows it.
-void ProducerCore::detach(ProducerBatch& batch) {
+void ProducerCore::detach(OutgoingBatch& batch) {
     auto& queue = *batch.queue;
     if (queue.open == &batch) queue.open = nullptr;
     if (std::exchange(batch.waits, false)) std::erase(queue.waiting, &batch);
@@ -535,7 +535,7 @@ void ProducerCore::detach(ProducerBatch& batch) {
     }
 }
 
-void ProducerCore::fail(ProducerBatch& batch, const Error& why) {
+void ProducerCore::fail(OutgoingBatch& batch, const Error& why) {
     detach(batch);
     if (batch.sequence) batch.queue->has_gap = true;
     BatchReport outcome;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ProducerBatch: records of one partition on their way, from the first record that is put in to the
+// OutgoingBatch: records of one partition on their way, from the first record that is put in to the
 // report. PartitionQueue: the batches of one partition, in order, and the sequence numbers that the
 // broker knows them by.
 //
@@ -27,10 +27,10 @@ namespace kq {
 
 struct PartitionQueue;
 
-struct ProducerBatch {
-    explicit ProducerBatch(const BatchOptions& options) : builder(options) {}
+struct OutgoingBatch {
+    explicit OutgoingBatch(const BatchOptions& options) : builder(options) {}
 
-    std::list<ProducerBatch>::iterator place;  // in the core's list
+    std::list<OutgoingBatch>::iterator place;  // in the core's list
     std::uint64_t id = 0;                      // ascending in order of creation
     std::uint64_t id_room = 0;                 // ids from here on that halves of it may take
     PartitionQueue* queue = nullptr;
@@ -66,8 +66,8 @@ struct PartitionQueue {
     const std::string topic;
     const PartitionIndex index;
 
-    ProducerBatch* open = nullptr;
-    std::deque<ProducerBatch*> waiting;     // closed; ascending ids
+    OutgoingBatch* open = nullptr;
+    std::deque<OutgoingBatch*> waiting;     // closed; ascending ids
     std::vector<std::uint64_t> in_flight;   // ids
     MonoTime not_before = MonoTime::min();  // the pause after a failure
     std::uint64_t records = 0;              // ever put in
@@ -83,7 +83,7 @@ struct PartitionQueue {
     bool has_work() const { return open != nullptr || !waiting.empty(); }
 
     // No other batch of the partition that is under way or waits comes before this one.
-    bool is_first(const ProducerBatch& batch) const {
+    bool is_first(const OutgoingBatch& batch) const {
         for (auto id : in_flight) {
             if (id < batch.id) return false;
         }
@@ -93,14 +93,14 @@ struct PartitionQueue {
         open->waits = true;
         waiting.push_back(std::exchange(open, nullptr));
     }
-    ProducerBatch& take_first() {
+    OutgoingBatch& take_first() {
         auto& first = *waiting.front();
         waiting.pop_front();
         first.waits = false;
         return first;
     }
     // Puts a batch back for another attempt, at its old place.
-    void put_back(ProducerBatch& batch) {
+    void put_back(OutgoingBatch& batch) {
         batch.waits = true;
         auto at = waiting.begin();
         while (at != waiting.end() && (*at)->id < batch.id)
