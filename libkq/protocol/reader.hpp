@@ -176,7 +176,12 @@ private:
             if (size >= 0) read_array(out.emplace(), size);
         } else {
             size = nullable ? integer<std::int8_t>() : 0;  // a marker stands before the struct
-            if (size >= 0) object(out.emplace());
+            // Not emplace(): clang 14 takes a struct nested in its message for one that cannot be
+            // made from nothing, as long as the message is not complete.
+            if (size >= 0) {
+                out = T{};
+                object(*out);
+            }
         }
         if (size < 0) out.reset();
     }
