@@ -26,9 +26,8 @@ public:
     Function(std::nullptr_t) noexcept {}
 
     template <class F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, Function> &&
-                 std::is_invocable_r_v<R, std::remove_cvref_t<F>&, Args...>)
-    Function(F&& callable) {
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Function> &&
+             std::is_invocable_r_v<R, std::remove_cvref_t<F>&, Args...>) Function(F&& callable) {
         using Held = std::remove_cvref_t<F>;
         if constexpr (fits<Held>) {
             ::new (static_cast<void*>(place_)) Held(std::forward<F>(callable));
@@ -68,9 +67,9 @@ private:
     };
 
     template <class Held>
-    static constexpr bool fits = sizeof(Held) <= capacity &&
-                                 alignof(Held) <= alignof(std::max_align_t) &&
-                                 std::is_nothrow_move_constructible_v<Held>;
+    static constexpr bool fits =
+        sizeof(Held) <= capacity &&
+        alignof(Held) <= alignof(std::max_align_t) && std::is_nothrow_move_constructible_v<Held>;
 
     template <class Held>
     static constexpr VTable inline_vtable{

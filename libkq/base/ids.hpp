@@ -40,9 +40,9 @@ struct StrongInt {
     }
 };
 
-using Offset = StrongInt<struct OffsetTag, std::int64_t>;         // of a record in a partition
-using Epoch = StrongInt<struct EpochTag, std::int32_t>;           // leader epoch, or quorum epoch
-using BrokerId = StrongInt<struct BrokerIdTag, std::int32_t>;     // node id; -1 = none
+using Offset = StrongInt<struct OffsetTag, std::int64_t>;      // of a record in a partition
+using Epoch = StrongInt<struct EpochTag, std::int32_t>;        // leader epoch, or quorum epoch
+using BrokerId = StrongInt<struct BrokerIdTag, std::int32_t>;  // node id; -1 = none
 using BrokerEpoch = StrongInt<struct BrokerEpochTag, std::int64_t>;
 using PartitionIndex = StrongInt<struct PartitionIndexTag, std::int32_t>;
 using PartitionEpoch = StrongInt<struct PartitionEpochTag, std::int32_t>;
@@ -102,8 +102,7 @@ struct std::hash<kq::Uuid> {
 template <>
 struct std::hash<kq::TopicIdPartition> {
     std::size_t operator()(const kq::TopicIdPartition& p) const noexcept {
-        return std::hash<kq::Uuid>{}(p.topic_id) * 31 +
-               static_cast<std::size_t>(p.partition.value);
+        return std::hash<kq::Uuid>{}(p.topic_id) * 31 + static_cast<std::size_t>(p.partition.value);
     }
 };
 template <>

@@ -92,16 +92,16 @@ inline Status done() {
 #define KQ_CONCAT(a, b) KQ_CONCAT_2(a, b)
 
 // KQ_TRY(f()); passes an error up.
-#define KQ_TRY(expression)                                                            \
-    do {                                                                              \
-        auto kq_try_result = (expression);                                            \
+#define KQ_TRY(expression)                                                             \
+    do {                                                                               \
+        auto kq_try_result = (expression);                                             \
         if (!kq_try_result.ok()) return ::kq::Error(std::move(kq_try_result).error()); \
     } while (false)
 
 // KQ_LET(auto x, f()); binds the value, or passes the error up.
 #define KQ_LET(declaration, expression) \
     KQ_LET_2(declaration, expression, KQ_CONCAT(kq_let_result_, __COUNTER__))
-#define KQ_LET_2(declaration, expression, result)                       \
-    auto result = (expression);                                         \
-    if (!result.ok()) return ::kq::Error(std::move(result).error());    \
+#define KQ_LET_2(declaration, expression, result)                    \
+    auto result = (expression);                                      \
+    if (!result.ok()) return ::kq::Error(std::move(result).error()); \
     declaration = std::move(result).value()

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/function.hpp"
 
-#include <catch2/catch.hpp>
-
 #include <array>
 #include <memory>
+
+#include <catch2/catch.hpp>
 
 using namespace kq;
 

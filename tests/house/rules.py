@@ -95,7 +95,7 @@ BEYOND_SEAMS = [
 ]
 SYSTEM_HEADERS = re.compile(
     r"^(unistd|fcntl|poll|pthread|sched|signal|dirent|time|errno|netdb|stdio|stdlib|string|spawn|"
-    r"termios)\.h$|^(sys|linux|netinet|arpa|net)/")
+    r"malloc|termios)\.h$|^(sys|linux|netinet|arpa|net)/")
 STANDARD_HEADER = re.compile(r"^[a-z_0-9]+$")
 # Instructions of the processor, not of the operating system.
 PROCESSOR_HEADERS = {"immintrin.h", "nmmintrin.h", "cpuid.h", "wmmintrin.h", "x86intrin.h"}
@@ -269,6 +269,11 @@ def config_effects(tree):
         if (source.in_library or source.in_program) and "libkq/base/config" not in source.path:
             for name in re.findall(r'"([a-z][\w.]*)"', source.text):
                 code.setdefault(name, set()).add(source.path)
+    # What stands in for a topic's setting is read with it.
+    for match in re.finditer(r'CONFIG\("[\w.]+",[^\n]*"([\w. ]*)", \w+, acted_on,',
+                             tree.read("libkq/base/config/topic.def")):
+        for name in match[1].split():
+            code.setdefault(name, set()).add("libkq/base/config/topic.def")
     for source in tree.sources:
         if not source.path.startswith("libkq/base/config/"):
             continue

@@ -26,24 +26,25 @@
 #include "protocol/messages/67_allocate_producer_ids.hpp"
 #include "protocol/messages/75_describe_topic_partitions.hpp"
 
-#define KQ_WIRE_FOR_EACH_API(X) \
-    X(produce_api, ProduceRequest, ProduceResponse) \
-    X(fetch_api, FetchRequest, FetchResponse) \
-    X(list_offsets_api, ListOffsetsRequest, ListOffsetsResponse) \
-    X(metadata_api, MetadataRequest, MetadataResponse) \
-    X(find_coordinator_api, FindCoordinatorRequest, FindCoordinatorResponse) \
-    X(api_versions_api, ApiVersionsRequest, ApiVersionsResponse) \
-    X(create_topics_api, CreateTopicsRequest, CreateTopicsResponse) \
-    X(delete_topics_api, DeleteTopicsRequest, DeleteTopicsResponse) \
-    X(init_producer_id_api, InitProducerIdRequest, InitProducerIdResponse) \
-    X(describe_configs_api, DescribeConfigsRequest, DescribeConfigsResponse) \
-    X(describe_log_dirs_api, DescribeLogDirsRequest, DescribeLogDirsResponse) \
-    X(vote_api, VoteRequest, VoteResponse) \
-    X(begin_quorum_epoch_api, BeginQuorumEpochRequest, BeginQuorumEpochResponse) \
-    X(end_quorum_epoch_api, EndQuorumEpochRequest, EndQuorumEpochResponse) \
-    X(alter_partition_api, AlterPartitionRequest, AlterPartitionResponse) \
-    X(describe_cluster_api, DescribeClusterRequest, DescribeClusterResponse) \
-    X(broker_registration_api, BrokerRegistrationRequest, BrokerRegistrationResponse) \
-    X(broker_heartbeat_api, BrokerHeartbeatRequest, BrokerHeartbeatResponse) \
+#define KQ_WIRE_FOR_EACH_API(X)                                                           \
+    X(produce_api, ProduceRequest, ProduceResponse)                                       \
+    X(fetch_api, FetchRequest, FetchResponse)                                             \
+    X(list_offsets_api, ListOffsetsRequest, ListOffsetsResponse)                          \
+    X(metadata_api, MetadataRequest, MetadataResponse)                                    \
+    X(find_coordinator_api, FindCoordinatorRequest, FindCoordinatorResponse)              \
+    X(api_versions_api, ApiVersionsRequest, ApiVersionsResponse)                          \
+    X(create_topics_api, CreateTopicsRequest, CreateTopicsResponse)                       \
+    X(delete_topics_api, DeleteTopicsRequest, DeleteTopicsResponse)                       \
+    X(init_producer_id_api, InitProducerIdRequest, InitProducerIdResponse)                \
+    X(describe_configs_api, DescribeConfigsRequest, DescribeConfigsResponse)              \
+    X(describe_log_dirs_api, DescribeLogDirsRequest, DescribeLogDirsResponse)             \
+    X(vote_api, VoteRequest, VoteResponse)                                                \
+    X(begin_quorum_epoch_api, BeginQuorumEpochRequest, BeginQuorumEpochResponse)          \
+    X(end_quorum_epoch_api, EndQuorumEpochRequest, EndQuorumEpochResponse)                \
+    X(alter_partition_api, AlterPartitionRequest, AlterPartitionResponse)                 \
+    X(describe_cluster_api, DescribeClusterRequest, DescribeClusterResponse)              \
+    X(broker_registration_api, BrokerRegistrationRequest, BrokerRegistrationResponse)     \
+    X(broker_heartbeat_api, BrokerHeartbeatRequest, BrokerHeartbeatResponse)              \
     X(allocate_producer_ids_api, AllocateProducerIdsRequest, AllocateProducerIdsResponse) \
-    X(describe_topic_partitions_api, DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse)
+    X(describe_topic_partitions_api, DescribeTopicPartitionsRequest,                      \
+      DescribeTopicPartitionsResponse)
