@@ -53,7 +53,8 @@ PartitionSet::PartitionSet(Loop& loop, IoPool& pool, FileSystem& files, LogDirec
       sync_rounds_(metrics.counter("kq_sync_rounds_total", "Grouped syncs of log directories.")),
       partitions_(metrics.gauge("kq_partitions", "Partitions that this broker holds.")),
       offline_partitions_(
-          metrics.gauge("kq_offline_partitions", "Partitions whose log cannot be used.")) {}
+          metrics.gauge("kq_offline_partitions", "Partitions whose log cannot be used.")),
+      watches_gauge_(metrics.gauge("kq_watches", "Requests parked on partitions.")) {}
 
 PartitionSet::~PartitionSet() {
     for (auto& [id, hosted] : hosted_) {

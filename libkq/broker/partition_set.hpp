@@ -194,6 +194,7 @@ private:
     Counter& sync_rounds_;
     Gauge& partitions_;
     Gauge& offline_partitions_;
+    Gauge& watches_gauge_;
 };
 
 }  // namespace kq

@@ -64,9 +64,9 @@ void PartitionSet::host(const TopicIdPartition& id, const std::string& topic,
                         const std::shared_ptr<Opening>& ticket) {
     Hosted* hosted = lookup(id);
     if (hosted == nullptr) {
-        auto made =
-            std::make_unique<Hosted>(loop_, id, TopicPartition{topic, id.partition},
-                                     options_.broker, settings_.settings_of(*image_, topic));
+        auto made = std::make_unique<Hosted>(loop_, id, TopicPartition{topic, id.partition},
+                                             options_.broker, settings_.settings_of(*image_, topic),
+                                             watches_gauge_);
         hosted = made.get();
         hosted_.emplace(id, std::move(made));
         by_id_.emplace(id, hosted);

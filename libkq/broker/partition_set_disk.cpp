@@ -174,8 +174,6 @@ void PartitionSet::check_retention() {
         if (log == nullptr || std::holds_alternative<Offline>(hosted->partition.role())) continue;
         if (!steady) continue;
         log->expire_producers();
-        const auto rolled = log->roll_if_old(now);
-        if (rolled.ok() && rolled.value()) want_sync(*hosted);
         const Offset start_before = log->log_start();
         DeleteJob job = log->delete_old_segments(now, hosted->partition.high_watermark());
         if (job.empty()) continue;
@@ -183,7 +181,7 @@ void PartitionSet::check_retention() {
                      {kv("partition", hosted->partition.name().text()), kv("bytes", job.bytes()),
                       kv("log_start_before", start_before), kv("log_start", job.log_start())});
         Effects effects;
-        hosted->partition.step(LogStartMoved{}, effects);
+        hosted->partition.step(LogStartAdvanced{}, effects);
         perform(*hosted, effects);
         if (hosted->directory.has_value()) note_changed(*hosted->directory);
         job_started();

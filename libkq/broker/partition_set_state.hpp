@@ -22,8 +22,8 @@ struct PartitionSet::Opening {
 
 struct PartitionSet::Hosted {
     Hosted(Loop& loop, TopicIdPartition id, TopicPartition name, BrokerId self,
-           const TopicSettings& settings)
-        : partition(id, std::move(name), self, settings.partition),
+           const TopicSettings& settings, Gauge& watches)
+        : partition(id, std::move(name), self, settings.partition, &watches),
           log_options(settings.log),
           delete_delay(settings.delete_delay),
           flush_timer(loop) {}

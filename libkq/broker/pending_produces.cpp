@@ -26,9 +26,9 @@ bool is_internal(std::string_view topic) {
 // Kafka does.
 bool claims_transaction(ByteView batch) {
     if (batch.size() < batch_header_bytes) return false;
-    if (batch[batch_at::magic] != static_cast<std::uint8_t>(batch_magic)) return false;
-    const auto attributes = load_be<std::int16_t>(batch.data() + batch_at::attributes);
-    return (attributes & batch_bit::transactional) != 0;
+    if (batch[BatchAt::magic] != static_cast<std::uint8_t>(batch_magic)) return false;
+    const auto attributes = load_be<std::int16_t>(batch.data() + BatchAt::attributes);
+    return (attributes & BatchBit::transactional) != 0;
 }
 
 }  // namespace

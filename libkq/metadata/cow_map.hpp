@@ -58,7 +58,12 @@ public:
 
     // Adds, or replaces what the key had.
     void put(const EditSession& edit, K key, V value) {
-        if (blocks_.empty()) blocks_.push_back(fresh(edit, {}));
+        if (blocks_.empty()) {
+            blocks_.push_back(fresh(edit, {}));
+            blocks_.back()->entries.emplace_back(std::move(key), std::move(value));
+            ++size_;
+            return;
+        }
         auto at = block_for(key);
         auto index = static_cast<std::size_t>(
             at == blocks_.end() ? blocks_.size() - 1

@@ -32,8 +32,12 @@ Errc code_of_refusal(Errc code) {
 }  // namespace
 
 Partition::Partition(TopicIdPartition id, TopicPartition name, BrokerId self,
-                     PartitionSettings settings)
-    : id_(id), name_(std::move(name)), self_(self), settings_(std::move(settings)) {
+                     PartitionSettings settings, Gauge* watches)
+    : id_(id),
+      name_(std::move(name)),
+      self_(self),
+      settings_(std::move(settings)),
+      watches_(watches) {
     role_ = Offline{Error(Errc::not_leader_or_follower, "the log is being opened")};
 }
 
@@ -79,6 +83,14 @@ void Partition::take_role(Effects& effects) {
         leader->replica_count = assignment_.replicas.size();
         advance_high_watermark(*leader, effects);
         fire_progress(effects);
+        if (leader->isr.size() < min_isr(*leader)) {
+            // The high watermark rests now. Producers hear that too few have their batches; fetches
+            // look again, and wait on.
+            watches_.fail(WatchKind::high_watermark,
+                          Error(Errc::not_enough_replicas_after_append,
+                                "fewer replicas are in sync than min.insync.replicas"),
+                          effects.fired);
+        }
         return;
     }
 
@@ -209,8 +221,9 @@ Result<MutableBytes> Partition::accept_batch(const ProducedBatch& produced, cons
             "no transaction of this producer is open");
     }
     if (!validated.restamp && !validated.recompress) return produced.bytes;
+    const bool is_copy = validated.recompress;
     KQ_LET(MutableBytes bytes, event.validator->rewrite(produced.bytes, validated, rules));
-    if (!validated.recompress) return bytes;
+    if (!is_copy) return bytes;
     rewritten.push_back(to_bytes(bytes));  // the validator's buffer serves the next batch too
     return MutableBytes(rewritten.back());
 }
@@ -288,7 +301,7 @@ void Partition::step(const Synced& event, Effects& effects) {
     fire_progress(effects);
 }
 
-void Partition::step(LogStartMoved, Effects& effects) {
+void Partition::step(LogStartAdvanced, Effects& effects) {
     if (!std::holds_alternative<Offline>(role_)) fire_progress(effects);
 }
 
@@ -434,12 +447,7 @@ Located Partition::locate(const FetchPosition& position) {
         return located;
     }
     if (position.visibility == Visibility::last_stable && read.value().slice.length > 0) {
-        auto aborted = log_->aborted_transactions(position.offset, read.value().bound);
-        if (!aborted.ok()) {
-            located.code = code_of_refusal(aborted.code());
-            return located;
-        }
-        located.aborted = std::move(aborted.value().aborted);
+        located.aborted = log_->aborted_transactions(position.offset, read.value().bound);
     }
     located.records = std::move(read.value().slice);
     return located;

@@ -48,11 +48,13 @@ struct Leader {
 using Role = std::variant<Offline, Idle, Follower, Leader>;
 
 using PartitionEvent = std::variant<LogOpened, Assignment, PartitionSettings, Appended,
-                                    FollowerFetched, Synced, LogStartMoved, TakenOffline>;
+                                    FollowerFetched, Synced, LogStartAdvanced, TakenOffline>;
 
 class Partition {
 public:
-    Partition(TopicIdPartition id, TopicPartition name, BrokerId self, PartitionSettings settings);
+    // `watches` counts what waits here, together with other partitions.
+    Partition(TopicIdPartition id, TopicPartition name, BrokerId self, PartitionSettings settings,
+              Gauge* watches = nullptr);
     ~Partition();
     Partition(const Partition&) = delete;
     Partition& operator=(const Partition&) = delete;
@@ -63,7 +65,7 @@ public:
     void step(const Appended& event, Effects& effects);
     void step(const FollowerFetched& event, Effects& effects);
     void step(const Synced& event, Effects& effects);
-    void step(LogStartMoved event, Effects& effects);
+    void step(LogStartAdvanced event, Effects& effects);
     void step(const TakenOffline& event, Effects& effects);
     void step(PartitionEvent event, Effects& effects);
 

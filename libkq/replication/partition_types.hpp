@@ -83,7 +83,7 @@ struct Synced {
     Status status;
 };
 // Retention took records from the front of the log.
-struct LogStartMoved {};
+struct LogStartAdvanced {};
 // The disk failed, or the replica moved away or was deleted: `why` is what waiters are told.
 struct TakenOffline {
     Error why;

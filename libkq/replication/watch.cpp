@@ -15,6 +15,7 @@ WatchId WatchSet::add(WatchKind kind, Offset threshold, WatchCallback callback) 
     KQ_CHECK(callback != nullptr);
     const auto id = WatchId{++last_id_};
     watches_.push_back({id, kind, threshold, std::move(callback)});
+    count(1);
     return id;
 }
 
@@ -23,6 +24,7 @@ bool WatchSet::cancel(WatchId id) {
                                     [id](const Watch& watch) { return watch.id == id; });
     if (found == watches_.end()) return false;
     watches_.erase(found);
+    count(-1);
     return true;
 }
 
@@ -37,6 +39,7 @@ void WatchSet::fire_if(Predicate due, const Status& status, std::vector<FiredWat
             watches_[kept - 1] = std::move(watch);
         }
     }
+    count(static_cast<std::int64_t>(kept) - static_cast<std::int64_t>(watches_.size()));
     watches_.erase(watches_.begin() + static_cast<std::ptrdiff_t>(kept), watches_.end());
 }
 
@@ -50,6 +53,10 @@ void WatchSet::reached(WatchKind kind, Offset value, std::vector<FiredWatch>& fi
 void WatchSet::changed(std::vector<FiredWatch>& fired) {
     if (watches_.empty()) return;
     fire_if([](const Watch& watch) { return watch.kind == WatchKind::any_change; }, done(), fired);
+}
+
+void WatchSet::fail(WatchKind kind, const Error& error, std::vector<FiredWatch>& fired) {
+    fire_if([kind](const Watch& watch) { return watch.kind == kind; }, error, fired);
 }
 
 void WatchSet::fail_all(const Error& error, std::vector<FiredWatch>& fired) {

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/counters.hpp"
 #include "base/function.hpp"
 #include "base/ids.hpp"
 #include "base/result.hpp"
@@ -47,7 +48,9 @@ void call_all(std::vector<FiredWatch> fired);
 
 class WatchSet {
 public:
-    WatchSet() = default;
+    // `gauge` counts what is parked, of all sets that share it.
+    explicit WatchSet(Gauge* gauge = nullptr) : gauge_(gauge) {}
+    ~WatchSet() { count(-static_cast<std::int64_t>(watches_.size())); }
     WatchSet(const WatchSet&) = delete;
     WatchSet& operator=(const WatchSet&) = delete;
 
@@ -60,6 +63,8 @@ public:
     void reached(WatchKind kind, Offset value, std::vector<FiredWatch>& fired);
     // Moves the any_change watches to `fired`.
     void changed(std::vector<FiredWatch>& fired);
+    // Moves those of `kind` to `fired`, each with `error`.
+    void fail(WatchKind kind, const Error& error, std::vector<FiredWatch>& fired);
     // Moves all of them to `fired`, each with `error`.
     void fail_all(const Error& error, std::vector<FiredWatch>& fired);
 
@@ -76,6 +81,11 @@ private:
     template <class Predicate>
     void fire_if(Predicate due, const Status& status, std::vector<FiredWatch>& fired);
 
+    void count(std::int64_t change) {
+        if (gauge_ != nullptr && change != 0) gauge_->add(change);
+    }
+
+    Gauge* gauge_;
     std::vector<Watch> watches_;  // in the order of registration, in which they also fire
     std::uint64_t last_id_ = 0;
 };

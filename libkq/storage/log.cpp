@@ -65,6 +65,10 @@ std::size_t Log::segment_count() const {
     return segments_.size();
 }
 
+Offset Log::first_segment_base() const {
+    return segments_.front()->base();
+}
+
 void Log::assign_epoch_start(Epoch epoch, Offset start) {
     if (epochs_.assign(epoch, start)) ++epochs_version_;
 }

@@ -23,6 +23,15 @@ Error with_path(const std::string& path, const Error& error) {
     return Error{error.code, path + ": " + error.message};
 }
 
+// Makes the directory and what is missing above it; all those names survive a power cut.
+Status make_durable_directory(FileSystem& files, const std::string& path) {
+    if (files.exists(path)) return done();
+    const std::string parent = parent_of(path);
+    if (parent != path) KQ_TRY(make_durable_directory(files, parent));
+    KQ_TRY(files.mkdir(path));
+    return files.sync_dir(parent);
+}
+
 }  // namespace
 
 LogDirectory::LogDirectory(FileSystem& files, std::string path, Logger logger)
@@ -34,7 +43,7 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(FileSystem& files, std:
                                                          Logger logger) {
     std::unique_ptr<LogDirectory> directory(
         new LogDirectory(files, std::move(path), std::move(logger)));
-    KQ_TRY(files.mkdir(directory->path_));
+    KQ_TRY(make_durable_directory(files, directory->path_));
     KQ_LET(directory->lock_, files.lock(directory->file(lock_name)));
     KQ_TRY(directory->read_state());
     return directory;
