@@ -70,7 +70,7 @@ struct LocateMessage {
 };
 
 // ListOffsets of one partition.
-struct OffsetQuery {
+struct OffsetLookup {
     std::int64_t timestamp = -1;  // or one of the names below
     Epoch current_leader_epoch = no_epoch;
     Visibility visibility = Visibility::high_watermark;

@@ -354,7 +354,7 @@ void PartitionSet::cancel(RequestKey key) {
 
 // --- ListOffsets
 
-void PartitionSet::list_offset(const TopicIdPartition& partition, const OffsetQuery& query,
+void PartitionSet::list_offset(const TopicIdPartition& partition, const OffsetLookup& query,
                                Callback<void(OffsetAnswer)> on_answer) {
     loop_.assert_here();
     OffsetAnswer answer;
@@ -403,7 +403,7 @@ void PartitionSet::list_offset(const TopicIdPartition& partition, const OffsetQu
     }
 }
 
-void PartitionSet::search_timestamp(const TopicIdPartition& id, const OffsetQuery& query,
+void PartitionSet::search_timestamp(const TopicIdPartition& id, const OffsetLookup& query,
                                     TimestampSearch search,
                                     Callback<void(OffsetAnswer)> on_answer) {
     job_started();

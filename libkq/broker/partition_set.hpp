@@ -70,7 +70,7 @@ public:
                WatchCallback callback);
     // Takes back all watches and undecided batches of a request.
     void cancel(RequestKey key);
-    void list_offset(const TopicIdPartition& partition, const OffsetQuery& query,
+    void list_offset(const TopicIdPartition& partition, const OffsetLookup& query,
                      Callback<void(OffsetAnswer)> on_answer);
     std::vector<PartitionSize> sizes() const;
 
@@ -119,7 +119,7 @@ private:
     void deliver_verdicts() KQ_ON(loop_);
     void continue_locate(std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
     void warm_up(Hosted& hosted, Offset from, std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
-    void search_timestamp(const TopicIdPartition& id, const OffsetQuery& query,
+    void search_timestamp(const TopicIdPartition& id, const OffsetLookup& query,
                           TimestampSearch search, Callback<void(OffsetAnswer)> on_answer)
         KQ_ON(loop_);
 

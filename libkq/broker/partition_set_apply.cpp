@@ -15,8 +15,8 @@ namespace {
 // A log that could not be opened for lack of room is tried again so often.
 constexpr Millis reopen_interval{5'000};
 
-Assignment assignment_of(const PartitionRegistration& partition) {
-    Assignment assignment;
+PartitionAssignment assignment_of(const PartitionRegistration& partition) {
+    PartitionAssignment assignment;
     assignment.leader = partition.leader;
     assignment.leader_epoch = partition.leader_epoch;
     assignment.partition_epoch = partition.partition_epoch;

@@ -61,7 +61,7 @@ void Partition::step(LogOpened event, Effects& effects) {
     take_role(effects);
 }
 
-void Partition::step(const Assignment& event, Effects& effects) {
+void Partition::step(const PartitionAssignment& event, Effects& effects) {
     // A late or repeated image must not bring back what is over (I7).
     if (event.partition_epoch < assignment_.partition_epoch) return;
     if (event.leader_epoch < assignment_.leader_epoch) return;

@@ -47,7 +47,7 @@ struct Leader {
 };
 using Role = std::variant<Offline, Idle, Follower, Leader>;
 
-using PartitionEvent = std::variant<LogOpened, Assignment, PartitionSettings, Appended,
+using PartitionEvent = std::variant<LogOpened, PartitionAssignment, PartitionSettings, Appended,
                                     FollowerFetched, Synced, LogStartAdvanced, TakenOffline>;
 
 class Partition {
@@ -60,7 +60,7 @@ public:
     Partition& operator=(const Partition&) = delete;
 
     void step(LogOpened event, Effects& effects);
-    void step(const Assignment& event, Effects& effects);
+    void step(const PartitionAssignment& event, Effects& effects);
     void step(PartitionSettings event, Effects& effects);
     void step(const Appended& event, Effects& effects);
     void step(const FollowerFetched& event, Effects& effects);
@@ -90,7 +90,7 @@ public:
     const TopicPartition& name() const { return name_; }
     const Role& role() const { return role_; }
     const PartitionSettings& settings() const { return settings_; }
-    const Assignment& assignment() const { return assignment_; }
+    const PartitionAssignment& assignment() const { return assignment_; }
     // Null while the log is not open.
     Log* log() { return log_.get(); }
     const Log* log() const { return log_.get(); }
@@ -122,7 +122,7 @@ private:
     const TopicPartition name_;
     const BrokerId self_;
     PartitionSettings settings_;
-    Assignment assignment_;  // as the image last said
+    PartitionAssignment assignment_;  // as the image last said
     std::unique_ptr<Log> log_;
     Role role_;
     Offset high_watermark_{0};

@@ -42,7 +42,7 @@ struct PartitionSettings {
 };
 
 // What the metadata image says of a partition.
-struct Assignment {
+struct PartitionAssignment {
     BrokerId leader = no_broker;
     Epoch leader_epoch = no_epoch;
     PartitionEpoch partition_epoch{-1};

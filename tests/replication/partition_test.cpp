@@ -59,7 +59,7 @@ Errc first_code(const Effects& effects) {
 TEST_CASE("the role follows the image, whatever the role before", "[replication][partition]") {
     struct Row {
         Where where;
-        Assignment event;
+        PartitionAssignment event;
         const char* role;
     };
     const Row rows[] = {
@@ -184,9 +184,9 @@ TEST_CASE("going offline fails every watch, in every role", "[replication][parti
 }
 
 TEST_CASE("losing the leadership fails every watch", "[replication][partition]") {
-    const Assignment changes[] = {assignment(second, 4, {second}), assignment(no_broker, 4, {me}),
-                                  assignment(me, 4, {me})};
-    for (const Assignment& change : changes) {
+    const PartitionAssignment changes[] = {assignment(second, 4, {second}),
+                                           assignment(no_broker, 4, {me}), assignment(me, 4, {me})};
+    for (const PartitionAssignment& change : changes) {
         PartitionWorld world;
         bring_to(world, Where::leader);
         Errc heard = Errc::none;

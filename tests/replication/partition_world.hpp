@@ -46,9 +46,10 @@ struct BatchMaker {
     }
 };
 
-inline Assignment assignment(BrokerId leader, int epoch, std::vector<BrokerId> isr,
-                             std::vector<BrokerId> replicas = {}, int partition_epoch = -1) {
-    Assignment made;
+inline PartitionAssignment assignment(BrokerId leader, int epoch, std::vector<BrokerId> isr,
+                                      std::vector<BrokerId> replicas = {},
+                                      int partition_epoch = -1) {
+    PartitionAssignment made;
     made.leader = leader;
     made.leader_epoch = Epoch{epoch};
     made.partition_epoch = PartitionEpoch{partition_epoch >= 0 ? partition_epoch : epoch};

@@ -108,8 +108,8 @@ void handle_list_offsets(RequestContext& context, wire::ListOffsetsRequest reque
                 continue;
             }
             const TopicIdPartition id{image->id(), PartitionIndex{partition.partition_index}};
-            const OffsetQuery query{partition.timestamp, Epoch{partition.current_leader_epoch},
-                                    visibility};
+            const OffsetLookup query{partition.timestamp, Epoch{partition.current_leader_epoch},
+                                     visibility};
             ++gathering->outstanding;
             PartitionSet& set = router.owner(id);
             run_on(set.loop(), [gathering, &set, &home = context.loop, id, query, t, p] {
