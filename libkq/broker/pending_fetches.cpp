@@ -363,14 +363,16 @@ void PendingFetches::on_deadline(std::uint64_t number) {
 
 // --- The answer
 
-// Owners on several loops each had the whole limit. The first partition that has records keeps
-// them whatever their size (KIP-74).
+// Owners on several loops each had the whole limit, and each gave a whole batch to its first
+// partition. Only the first of all keeps its records whatever their size (KIP-74).
 void PendingFetches::apply_max_bytes(Fetch& fetch) {
     std::uint64_t bytes = 0;
     for (Slot& slot : fetch.slots) {
         FileSlice& records = slot.located.records;
         if (records.length == 0) continue;
-        if (bytes > 0 && bytes + records.length > fetch.max_bytes) {
+        const auto partition_max = static_cast<std::uint64_t>(slot.asked.partition_max_bytes);
+        if (bytes > 0 &&
+            (bytes + records.length > fetch.max_bytes || records.length > partition_max)) {
             records = {};
             continue;
         }

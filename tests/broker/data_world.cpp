@@ -10,7 +10,7 @@ namespace kq::sim {
 DataWorld::DataWorld(DataWorldOptions options_in)
     : options(std::move(options_in)),
       world(options.seed),
-      files(world.clock(), MemoryFileSystem::CrashModel::on) {
+      files(clock, MemoryFileSystem::CrashModel::on) {
     files.set_blocking_check([this](const char* what) {
         INFO(what);
         REQUIRE_FALSE(world.is_in_turn());  // I35: no loop waits for a disk
@@ -24,10 +24,10 @@ DataWorld::~DataWorld() {
 
 void DataWorld::start() {
     pool = std::make_unique<SimIoPool>(world);
-    control = std::make_unique<SimLoop>(world);
+    control = std::make_unique<SimLoop>(world, &clock);
     DataPlaneSeams seams{*control, {}, *pool, files, world.random(), metrics, Logger(sink)};
     for (std::size_t i = 0; i < options.loops; ++i) {
-        loops.push_back(std::make_unique<SimLoop>(world));
+        loops.push_back(std::make_unique<SimLoop>(world, &clock));
         seams.data_loops.push_back(loops.back().get());
     }
     std::vector<LogDirectory*> opened;
@@ -177,7 +177,7 @@ RequestContext DataWorld::context(Client& client, int version, int key) {
             .peer = {},
             .image = image,
             .loop = *loops[client.loop],
-            .clock = world.clock(),
+            .clock = clock,
             .connection = client.connection,
             .frame = {},
             .frame_owner = nullptr};

@@ -106,6 +106,7 @@ public:
 
     DataWorldOptions options;
     SimScheduler world;
+    SimClock clock{world};  // of the broker; its wall clock may jump
     MemoryFileSystem files;
     std::unique_ptr<SimIoPool> pool;
     std::unique_ptr<SimLoop> control;
