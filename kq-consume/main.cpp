@@ -17,7 +17,7 @@ Command table(CommonOptions& common, ConsumeOptions& options) {
     const std::vector<Option> own = {
         {"-o,--offset", "POS|RANGE", "from where, or FROM..TO: start, end, 42, +10, -10, @WHEN",
          into(options.range), "start"},
-        {"-p,--partition", "N,…", "these partitions only", into_list(options.partitions)},
+        {"-p,--partition", "N,...", "these partitions only", into_list(options.partitions)},
         {"-n,--count", "COUNT", "stop after that many records; with -t, wait for that many",
          into(options.count, 1, std::numeric_limits<std::int64_t>::max())},
         {"-F,--follow", "", "do not stop at the end: wait for more", into(options.follow)}};

@@ -22,7 +22,7 @@ Command table(CommonOptions& common, ProduceOptions& options) {
          "by key, else spread"},
         {"-H,--header", "NAME=VALUE", "a header of every record", into(options.headers)},
         {"--at", "WHEN", "the timestamp of every record", into(options.at), "now"},
-        {"--keep", "WHAT,…", "keep partition, timestamp, topic of the records read",
+        {"--keep", "WHAT,...", "keep partition, timestamp, topic of the records read",
          into_list(options.keep)},
         {"-z,--compress", "CODEC", "none, gzip, snappy, lz4 or zstd", into(options.compress),
          "none"},

@@ -22,7 +22,7 @@ CellMap own_configs(const std::vector<DescribedConfig>& configs) {
     return own;
 }
 
-// "orders: 3 partitions, 1 replica, id 4bS…, retention.ms=604800000"
+// "orders: 3 partitions, 1 replica, id 4bS..., retention.ms=604800000"
 std::string heading(const TopicDescription& topic, const CellMap& configs) {
     const std::size_t replicas =
         topic.partitions.empty() ? 0 : topic.partitions.front().replicas.size();

@@ -48,7 +48,7 @@ Command table(std::vector<std::string>& what) {
     command.verbs.back().examples = {{"kq explain NOT_ENOUGH_REPLICAS", "why, and what helps"},
                                      {"kq explain retention.ms", "what a setting takes"}};
     command.verbs.push_back({"help", "help of kq, or of one of its programs"});
-    command.verbs.back().operands = {{"PROGRAM", "topics, produce, …", into(what), 0, 1}};
+    command.verbs.back().operands = {{"PROGRAM", "topics, produce, ...", into(what), 0, 1}};
     command.examples = {{"kq topics list", "the same as kq-topics list"},
                         {"kq help produce", "the same as kq-produce --help"},
                         {"kq explain UNKNOWN_TOPIC_OR_PARTITION", "why, and what helps"}};

@@ -82,7 +82,7 @@ Result<ConsumerOptions> ClusterAccess::consumer_options() const {
 
 void ClusterAccess::awaiting(std::string what) {
     if (!console_.progress_wanted()) return;
-    waiting_.set_after(silence_max, [this, text = "waiting for " + std::move(what) + " …"] {
+    waiting_.set_after(silence_max, [this, text = "waiting for " + std::move(what) + " ..."] {
         console_.progress(text, now());
     });
 }

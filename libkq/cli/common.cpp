@@ -280,7 +280,7 @@ private:
 
 std::vector<Option> common_options(CommonOptions& options, const CommonChoice& choice) {
     std::vector<Option> table = {
-        {"-b,--bootstrap", "HOST[:PORT],…", "where to start", into_list(options.bootstrap),
+        {"-b,--bootstrap", "HOST[:PORT],...", "where to start", into_list(options.bootstrap),
          "localhost:9092"},
         {"-C,--context", "NAME", "named settings of the client file; none ignores the file",
          into(options.context)},

@@ -31,10 +31,10 @@ struct Problem {
     int exit = -1;                        // of the whole program; -1: as exit_of(error) says
 };
 
-// "kq-topics: cannot create 'orders': 3 replicas wanted, 1 broker is up [INVALID_…]", then the
-// `try:` lines and `see: kq explain …`, each with its newline.
+// "kq-topics: cannot create 'orders': 3 replicas wanted, 1 broker is up [INVALID_...]", then the
+// `try:` lines and `see: kq explain ...`, each with its newline.
 std::string problem_text(std::string_view tool, const Problem& problem);
-// {"error":{"code":…,"number":…,"message":…,"target":…,"retriable":…,"try":[…],"exit":4}}
+// {"error":{"code":...,"number":...,"message":...,"target":...,"retriable":...,"try":[...],"exit":4}}
 std::string problem_json(const Problem& problem);
 int exit_of(const Problem& problem);
 
@@ -67,7 +67,7 @@ public:
     void note(std::string_view line);  // unless --quiet
     void tell(std::string_view line);  // always: what a question is about
     void prompt(std::string_view text);
-    void warn(std::string_view line);  // "TOOL: warning: …"
+    void warn(std::string_view line);  // "TOOL: warning: ..."
     // One redrawn line on a terminal (or a line every 10 s with --progress plain); `now` drives it.
     bool progress_wanted() const { return progress_on_; }
     void progress(std::string_view line, MonoTime now, bool force = false);

@@ -53,7 +53,7 @@ void add_examples(std::string& out, const std::vector<Example>& examples) {
 
 std::string operand_words(const Operand& operand) {
     std::string words = operand.name;
-    if (operand.max > 1) words += "…";
+    if (operand.max > 1) words += "...";
     return operand.min == 0 ? "[" + words + "]" : words;
 }
 
@@ -96,7 +96,7 @@ std::string usage_line(const Command& command, const Verb& verb) {
     if (!verb.name.empty()) line += ' ' + verb.name;
     for (const Operand& operand : verb.operands)
         line += ' ' + operand_words(operand);
-    return line + " [OPTION…]";
+    return line + " [OPTION...]";
 }
 
 std::string short_help_text(const Command& command) {
@@ -104,7 +104,7 @@ std::string short_help_text(const Command& command) {
     if (command.verbs.empty()) {
         out = "usage: " + usage_line(command, command.bare) + '\n';
     } else {
-        out = "usage: " + command.name + " VERB [OPERAND…] [OPTION…]\n";
+        out = "usage: " + command.name + " VERB [OPERAND...] [OPTION...]\n";
         for (const Verb& verb : command.verbs)
             out += line_of(verb.name, verb.sentence);
     }

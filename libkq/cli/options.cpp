@@ -66,6 +66,7 @@ private:
     }
 
     void add(const Option& option) {
+        KQ_CHECK(option.names.find("--") != std::string::npos);  // every option has a long name
         auto [place, fresh] = known_.try_emplace(long_name(option), Known{&option});
         if (!fresh) {
             KQ_CHECK(place->second.option->names == option.names);

@@ -71,7 +71,7 @@ constexpr std::string_view plain = "\x1b[0m";
 
 std::vector<Option> row_options(RowOptions& options) {
     return {
-        {"--columns", "NAME,…", "print these columns, in this order", into_list(options.columns)},
+        {"--columns", "NAME,...", "print these columns, in this order", into_list(options.columns)},
         {"--header", "", "begin tsv with the names of the columns", into(options.header)},
         {"--raw-units", "", "print bytes and milliseconds as numbers on a terminal too",
          into(options.raw_units)}};
@@ -209,7 +209,7 @@ void RowPrinter::finish() {
     }
     append_text(out, "],\"errors\":[");
     for (const std::string& error : errors_) {
-        // {"error":{…}}\n: the inner object is what stands in the list.
+        // {"error":{...}}\n: the inner object is what stands in the list.
         constexpr std::string_view opening = "{\"error\":";
         if (&error != &errors_.front()) out.push_back(',');
         append_text(

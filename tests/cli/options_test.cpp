@@ -132,7 +132,7 @@ TEST_CASE("mistakes in the command line exit 2 and name the nearest right word",
               "kq-sample: option '--timeout': 'soon' is no TIME, such as 500ms, 10s or 2h\n"},
              {{"create"},
               "kq-sample: an operand is missing: NAME\n"
-              "  try: kq-sample create NAME… [OPTION…]\n"},
+              "  try: kq-sample create NAME... [OPTION...]\n"},
              {{"create", "a", "b", "c"}, "kq-sample: unexpected operand 'c'\n"}}) {
         Sample sample;
         auto got = call(sample, words);
