@@ -85,7 +85,7 @@ int Production::run() {
     Console& console = access_.console();
     if (auto found = find_topic(); !found.ok()) {
         return console.fail(
-            access_.problem("cannot write to " + in_quotes(options_.topic), found.error()));
+            problem_of("cannot write to " + in_quotes(options_.topic), found.error()));
     }
     std::vector<std::string> files = options_.files;
     if (files.empty()) files.emplace_back("-");
@@ -274,8 +274,9 @@ void Production::on_batch(const BatchReport& report) {
         append_text(out, report.status.ok() ? "-" : name_of(report.status.code()));
         out.push_back('\n');
     }
-    // A report that nobody reads is no reason to stop sending: finish() tells of it.
-    [[maybe_unused]] auto drained = access_.console().drain();
+    // At once: who reads it may wait for it. A report that nobody reads is no reason to stop
+    // sending; finish() tells of it.
+    [[maybe_unused]] auto flushed = access_.console().flush();
 }
 
 void Production::show_progress(bool force) {
@@ -310,7 +311,7 @@ int Production::finish(const Status& outcome) {
     tell_summary();
     int exit = tell_failures();
     if (!outcome.ok()) {
-        Problem problem = access_.problem("", outcome.error());
+        Problem problem = problem_of("", outcome.error());
         const bool something_worked = producer_ && producer_->stats().records_acked > 0;
         const int own = exit_of(problem);
         if (own == exit_refused && something_worked) problem.exit = exit_partial;
@@ -321,9 +322,14 @@ int Production::finish(const Status& outcome) {
         int told = console.fail(problem);
         if (exit == exit_ok) exit = told;
     } else if (exit == exit_ok && !closed.ok()) {
-        exit = console.fail(access_.problem("not every record was acknowledged", closed.error()));
+        exit = console.fail(problem_of("not every record was acknowledged", closed.error()));
     }
     return exit;
+}
+
+Problem Production::problem_of(std::string what, const Error& error) const {
+    return access_.problem(std::move(what), error,
+                           producer_ ? producer_->advertised_trouble() : std::nullopt);
 }
 
 int Production::tell_failures() {
@@ -337,7 +343,7 @@ int Production::tell_failures() {
     if (stats.records_unknown > 0) {
         what += " (" + std::to_string(stats.records_unknown) + " may have been written)";
     }
-    Problem problem = access_.problem(what, first);
+    Problem problem = problem_of(what, first);
     problem.target = options_.topic;
     if (stats.records_acked > 0) problem.exit = exit_partial;
     return access_.console().fail(problem);

@@ -63,6 +63,7 @@ private:
     void show_progress(bool force);
     int finish(const Status& outcome);
     int tell_failures();
+    Problem problem_of(std::string what, const Error& error) const;
     void tell_summary();
 
     ClusterAccess& access_;

@@ -54,8 +54,9 @@ class Broker:
             raise Skipped("kq-broker is not built")
         ready = os.path.join(self.directory, "ready")
         self.log = open(os.path.join(self.directory, "log"), "wb")
-        words = [os.path.join(bin_dir, "kq-broker"), "--ephemeral", "--listen", "127.0.0.1:0",
-                 "--ready-file", ready] + list(options)
+        listen = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
+        words = [os.path.join(bin_dir, "kq-broker"), "--ephemeral", "--ready-file", ready] + \
+            listen + list(options)
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log)
         deadline = time.monotonic() + 10
@@ -68,6 +69,8 @@ class Broker:
         line = open(ready).read()
         words = dict(word.split("=", 1) for word in line.split() if "=" in word)
         self.address = words["kafka"]
+        if "--advertise" in options:
+            self.address = options[options.index("--listen") + 1]
 
     def stop(self):
         if self.process is not None:
@@ -83,6 +86,11 @@ class Broker:
 
     def alive(self):
         return self.process is None or self.process.poll() is None
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
 
 
 class Test:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Manuals: they lint clean, say what --help says, and their examples run."""
 
+import difflib
 import os
 import re
 import shutil
@@ -66,7 +67,10 @@ def test_options_and_help_agree(t):
         program = page.rsplit(".", 1)[0]
         if not os.path.exists(os.path.join(t.bin, program)):
             continue
-        t.equal(manuals.made(t.bin, page), source(page), page + " (manuals.py --write mends it)")
+        wanted, there = manuals.made(t.bin, page), source(page)
+        difference = "\n".join(difflib.unified_diff(there.split("\n"), wanted.split("\n"), page,
+                                                    "--help", lineterm="", n=0))
+        t.equal(difference, "", "manuals.py --write mends it")
         # Every verb has its block, so that no option can be left out.
         blocks = re.findall(r'^\.\\" options: (.*)$', source(page), re.M)
         for verb in verbs:

@@ -120,12 +120,17 @@ def test_dry_run_sends_nothing(t):
 
 
 def test_unknown_topics_name_the_nearest(t):
+    t.broker = t.another_broker("-X", "auto.create.topics.enable=false")
     name = t.topic(1, "nearest-orders")
-    if os.environ.get("KQ_TEST_BOOTSTRAP"):
-        return  # that broker makes topics by itself
     ran = t.fails(4, "there is no topic 'nearest-ordesr'; is '%s' meant?" % name, "kq-produce",
                   "nearest-ordesr", "-X", "max.block.ms=1s", stdin="a\n")
     t.contains(ran.err, "[UNKNOWN_TOPIC_OR_PARTITION]")
+
+
+def test_a_broker_may_make_topics_on_being_written_to(t):
+    t.broker = t.another_broker()
+    t.status(t.run("kq-produce", "made-by-writing", stdin="a\n"), 0)
+    t.equal(t.run("kq-consume", "made-by-writing").out, "a\n")
 
 
 def test_a_record_that_is_too_large_is_named(t):
