@@ -64,6 +64,19 @@ std::map<TopicPartition, std::int64_t> leader_bytes(
     return bytes;
 }
 
+// A partition without a leader has no offsets that anybody knows; but when nobody at all answered,
+// that is what must be told.
+Status check_answers(const std::vector<Result<ListedOffset>>& offsets) {
+    const bool none = std::none_of(offsets.begin(), offsets.end(),
+                                   [](const auto& answer) { return answer.ok(); });
+    if (!none) return done();
+    auto lost = std::find_if(offsets.begin(), offsets.end(), [](const auto& answer) {
+        return exit_of(answer.code()) == exit_unreachable || exit_of(answer.code()) == exit_timeout;
+    });
+    if (lost == offsets.end()) return done();
+    return lost->error();
+}
+
 void add_up(std::optional<std::int64_t>& total, const std::optional<std::int64_t>& more) {
     total = total && more ? std::optional(*total + *more) : std::nullopt;
 }
@@ -93,6 +106,7 @@ Result<TopicSizes> measure(Admin& admin, const std::vector<TopicDescription>& to
                directories.code() == Errc::deadline_passed) {
         return directories.error();
     }
+    KQ_TRY(check_answers(offsets));
     std::size_t at = 0;
     auto next_offset = [&]() -> std::optional<std::int64_t> {
         const auto& answer = offsets[at++];
