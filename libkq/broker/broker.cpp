@@ -158,7 +158,8 @@ Status Broker::open_planes() {
     node.node_id = id_;
     node.cluster_id = cluster_id_;
     node.directory = metadata_directory_;
-    node.first_start = first_start_;
+    for (const auto& directory : directories_)
+        node.log_dirs.push_back(directory->path());
     node.config = options_.config;
     // Where another node would find this one's quorum, once there is another node.
     node.controller_endpoint = listeners_.controller.value_or(

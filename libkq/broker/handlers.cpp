@@ -7,11 +7,14 @@
 #include "broker/api/03_metadata.hpp"
 #include "broker/api/10_find_coordinator.hpp"
 #include "broker/api/18_api_versions.hpp"
+#include "broker/api/19_create_topics.hpp"
+#include "broker/api/20_delete_topics.hpp"
 #include "broker/api/22_init_producer_id.hpp"
 #include "broker/api/32_describe_configs.hpp"
 #include "broker/api/35_describe_log_dirs.hpp"
 #include "broker/api/60_describe_cluster.hpp"
 #include "broker/api/75_describe_topic_partitions.hpp"
+#include "metadata/features.hpp"
 
 namespace kq {
 namespace {
@@ -89,16 +92,34 @@ void serve_metadata(Dispatcher& dispatcher, const std::shared_ptr<HandlerNeeds>&
         });
 }
 
+void serve_topic_changes(Dispatcher& dispatcher, const std::shared_ptr<HandlerNeeds>& needs) {
+    auto controller = std::make_shared<ControllerChannel>(needs->control, needs->metadata);
+    dispatcher.serve<wire::CreateTopicsRequest, wire::CreateTopicsResponse>(
+        [controller](RequestContext& context, wire::CreateTopicsRequest request,
+                     Reply<wire::CreateTopicsResponse> reply) {
+            handle_create_topics(context, std::move(request), *controller, std::move(reply));
+        });
+    const bool may_delete = needs->config->boolean("delete.topic.enable");
+    dispatcher.serve<wire::DeleteTopicsRequest, wire::DeleteTopicsResponse>(
+        [controller, may_delete](RequestContext& context, wire::DeleteTopicsRequest request,
+                                 Reply<wire::DeleteTopicsResponse> reply) {
+            handle_delete_topics(context, std::move(request), *controller, may_delete,
+                                 std::move(reply));
+        });
+}
+
 }  // namespace
 
 void serve_all(Dispatcher& dispatcher, HandlerNeeds given) {
     auto needs = std::make_shared<HandlerNeeds>(std::move(given));
     serve_records(dispatcher, needs);
     serve_metadata(dispatcher, needs);
+    serve_topic_changes(dispatcher, needs);
     dispatcher.serve<wire::ApiVersionsRequest, wire::ApiVersionsResponse>(
         [&dispatcher](RequestContext& context, const wire::ApiVersionsRequest& request,
                       Reply<wire::ApiVersionsResponse> reply) {
-            handle_api_versions(context, request, dispatcher.advertised(), {}, std::move(reply));
+            handle_api_versions(context, request, dispatcher.advertised(), supported_features,
+                                std::move(reply));
         });
 }
 

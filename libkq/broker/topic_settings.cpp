@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-#include "broker/image_configs.hpp"
+#include "metadata/image_configs.hpp"
 
 namespace kq {
 

@@ -180,7 +180,7 @@ void Quorum::handle(const SnapshotInstalled& installed) {
     fetch(*follower);
 }
 
-void Quorum::handle(const LogStartMoved& moved) {
+void Quorum::handle(const LogStartRaised& moved) {
     KQ_CHECK(moved.snapshot.offset <= high_watermark_);
     log_.start_at(moved.snapshot);
 }

@@ -71,7 +71,7 @@ struct LogSynced {  // everything below `end` is on disk
 struct SnapshotInstalled {  // the log was replaced by a fetched snapshot
     LogPosition position;
 };
-struct LogStartMoved {  // a snapshot of ours covers everything below
+struct LogStartRaised {  // a snapshot of ours covers everything below
     LogPosition snapshot;
 };
 struct VotersChanged {  // a voter set was appended to the log, or cut from it
@@ -80,7 +80,7 @@ struct VotersChanged {  // a voter set was appended to the log, or cut from it
 struct QuorumShutdown {};  // hand over and take no part any more
 using QuorumInput =
     std::variant<QuorumTick, QuorumReceived, ElectionPersisted, LogAppended, LogSynced,
-                 SnapshotInstalled, LogStartMoved, VotersChanged, QuorumShutdown>;
+                 SnapshotInstalled, LogStartRaised, VotersChanged, QuorumShutdown>;
 
 // ---- what to do about it, in this order. The answer to `append` and `leader_change` is the next
 // input; a LogSynced tells only of what was appended after the last truncation. ----
@@ -90,7 +90,7 @@ struct LeaderChange {
     std::vector<BrokerId> voters;    // sorted
     std::vector<BrokerId> granting;  // sorted, ourselves included
 };
-struct FetchedRecords {
+struct FetchedEntries {
     Epoch epoch;  // of the leader that sent them
     Offset from;
     Bytes records;
@@ -98,7 +98,7 @@ struct FetchedRecords {
 struct QuorumOutputs {
     std::optional<ElectionState> persist;       // answer with ElectionPersisted, in order
     std::optional<Offset> truncate_to;          // done when step() returns to the driver
-    std::optional<FetchedRecords> append;       // answer with LogAppended, then LogSynced
+    std::optional<FetchedEntries> append;       // answer with LogAppended, then LogSynced
     std::optional<LeaderChange> leader_change;  // append it; answer the same way
     std::optional<LogPosition> fetch_snapshot;  // from leader(); answer with SnapshotInstalled
     std::optional<Offset> committed;            // the high watermark, when it moved
@@ -186,7 +186,7 @@ private:
     void handle(const LogAppended& appended);
     void handle(const LogSynced& synced);
     void handle(const SnapshotInstalled& installed);
-    void handle(const LogStartMoved& moved);
+    void handle(const LogStartRaised& moved);
     void handle(const VotersChanged& changed);
     void handle(const QuorumShutdown&);
 

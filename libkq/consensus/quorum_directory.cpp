@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.hpp"
 #include "protocol/compression.hpp"
 
 namespace kq {
@@ -184,30 +185,30 @@ Status scan_metadata_records(FileSystem& files, const std::string& directory,
 Status write_first_voters(FileSystem& files, const std::string& directory, const VoterSet& voters,
                           WallTime now) {
     KQ_TRY(files.mkdir(directory));
-    return write_snapshot(files, directory, {Offset{0}, Epoch{0}}, now,
-                          {kraft_version_max, voters, {}}, now, [](const auto&) { return done(); });
+    return write_snapshot(files, directory + '/' + SnapshotId{Offset{0}, Epoch{0}}.file_name(),
+                          {Epoch{0}, now, {kraft_version_max, voters, {}}}, now,
+                          [](const auto&) { return done(); });
 }
 
 Status write_snapshot(
-    FileSystem& files, const std::string& directory, SnapshotId id, WallTime last_timestamp,
-    const VoterHistory& voters, WallTime now,
+    FileSystem& files, const std::string& path, const SnapshotHead& start, WallTime now,
     const std::function<Status(const std::function<Status(Bytes)>&)>& write_values) {
-    KQ_LET(auto writer, SnapshotWriter::create(files, directory + '/' + id.file_name()));
+    KQ_LET(auto writer, SnapshotWriter::create(files, path));
     Offset next{0};
     ControlBatch head;
-    head.add_snapshot_header(last_timestamp);
-    if (voters.kraft_version > 0) {
-        head.add_kraft_version(voters.kraft_version);
-        head.add_voters(voters.voters);
+    head.add_snapshot_header(start.last_timestamp);
+    if (start.voters.kraft_version > 0) {
+        head.add_kraft_version(start.voters.kraft_version);
+        head.add_voters(start.voters.voters);
     }
-    KQ_TRY(writer.append(head.finish(next, id.epoch, now)));
+    KQ_TRY(writer.append(head.finish(next, start.epoch, now)));
     next = next + head.size();
 
     std::vector<Bytes> values;
     std::size_t bytes = 0;
     auto flush = [&]() -> Status {
         if (values.empty()) return done();
-        KQ_LET(const auto batch, make_data_batch(values, next, id.epoch, now));
+        KQ_LET(const auto batch, make_data_batch(values, next, start.epoch, now));
         next = next + static_cast<std::int64_t>(values.size());
         values.clear();
         bytes = 0;
@@ -224,16 +225,34 @@ Status write_snapshot(
 
     ControlBatch foot;
     foot.add_snapshot_footer();
-    KQ_TRY(writer.append(foot.finish(next, id.epoch, now)));
+    KQ_TRY(writer.append(foot.finish(next, start.epoch, now)));
     return writer.finish();
 }
 
-Status remove_older_snapshots(FileSystem& files, const std::string& directory, SnapshotId than) {
+Result<SnapshotId> clean_snapshots(FileSystem& files, const std::string& directory,
+                                   const MetadataRetention& retention, std::uint64_t log_bytes,
+                                   WallTime now) {
     KQ_LET(const auto ids, list_snapshots(files, directory));
+    KQ_CHECK(!ids.empty());
+    std::vector<FileInfo> infos;
+    std::uint64_t total = log_bytes;
     for (const auto& id : ids) {
-        if (id < than) KQ_TRY(files.unlink(directory + '/' + id.file_name()));
+        KQ_LET(infos.emplace_back(), files.info(directory + '/' + id.file_name()));
+        total += infos.back().size;
     }
-    return files.sync_dir(directory);
+    std::size_t first = 0;
+    for (; first + 1 < ids.size(); ++first) {
+        const bool too_much =
+            retention.bytes >= 0 && total > static_cast<std::uint64_t>(retention.bytes);
+        const bool too_old =
+            retention.age >= Millis{0} && now - infos[first].modified > retention.age;
+        // The one of the format step stands for nothing once there is another.
+        if (!too_much && !too_old && ids[first].end > Offset{0}) break;
+        KQ_TRY(files.unlink(directory + '/' + ids[first].file_name()));
+        total -= infos[first].size;
+    }
+    KQ_TRY(files.sync_dir(directory));
+    return ids[first];
 }
 
 }  // namespace kq

@@ -65,12 +65,26 @@ Result<std::size_t> for_each_batch(
 Status write_first_voters(FileSystem& files, const std::string& directory, const VoterSet& voters,
                           WallTime now);
 
-// Writes a snapshot; durable when it returns. `write_values` calls its argument with the value of
-// every record, in order.
+// Writes a snapshot file; durable when it returns. `write_values` calls its argument with the value
+// of every record, in order.
+struct SnapshotHead {
+    Epoch epoch;
+    WallTime last_timestamp;
+    VoterHistory voters;  // written when kraft.version says so
+};
 Status write_snapshot(
-    FileSystem& files, const std::string& directory, SnapshotId id, WallTime last_timestamp,
-    const VoterHistory& voters, WallTime now,
+    FileSystem& files, const std::string& path, const SnapshotHead& head, WallTime now,
     const std::function<Status(const std::function<Status(Bytes)>&)>& write_values);
-Status remove_older_snapshots(FileSystem& files, const std::string& directory, SnapshotId than);
+
+// What may be kept of older snapshots and the log that follows them. -1: no limit.
+struct MetadataRetention {
+    std::int64_t bytes = -1;
+    Millis age{-1};
+};
+// Removes old snapshots, the newest never, and returns the oldest that is left: the log may start
+// there. `log_bytes` counts towards the limit.
+Result<SnapshotId> clean_snapshots(FileSystem& files, const std::string& directory,
+                                   const MetadataRetention& retention, std::uint64_t log_bytes,
+                                   WallTime now);
 
 }  // namespace kq

@@ -92,7 +92,7 @@ void Quorum::receive(const QuorumEnvelope& from, QuorumFetchResponse& response) 
         if (*response.records_from != log_.end()) return;  // not what was asked for
         follower->waits_for_disk = true;
         out_.append =
-            FetchedRecords{state_.epoch, *response.records_from, std::move(response.records)};
+            FetchedEntries{state_.epoch, *response.records_from, std::move(response.records)};
         return;
     }
     raise_high_watermark(response.high_watermark);

@@ -368,36 +368,43 @@ void QuorumNode::take_snapshot(SnapshotContent content, Callback<void(Status)> o
     bytes_since_snapshot_ = 0;
     struct Writing {
         SnapshotContent content;
-        VoterHistory voters;
+        SnapshotHead head;
         Callback<void(Status)> on_done;
-        Status result = done();
+        Result<SnapshotId> oldest = SnapshotId{};
     };
-    auto writing = std::make_shared<Writing>(
-        Writing{std::move(content), delivered_voters_, std::move(on_done)});
+    SnapshotHead head{content.epoch, content.last_timestamp, delivered_voters_};
+    auto writing =
+        std::make_shared<Writing>(Writing{std::move(content), std::move(head), std::move(on_done)});
+    const SnapshotId id{writing->content.end, writing->content.epoch};
     run_on_pool(
-        [&files = files_, directory = options_.directory, now = now_wall(), writing] {
-            const auto& what = writing->content;
-            writing->result = write_snapshot(files, directory, SnapshotId{what.end, what.epoch},
-                                             what.last_timestamp, writing->voters, now, what.write);
+        [&files = files_, directory = options_.directory, retention = options_.retention,
+         log_bytes = log_->size_bytes(), now = now_wall(), writing, id] {
+            const auto written = write_snapshot(files, directory + '/' + id.file_name(),
+                                                writing->head, now, writing->content.write);
+            writing->oldest = written.ok()
+                                  ? clean_snapshots(files, directory, retention, log_bytes, now)
+                                  : Result<SnapshotId>(written.error());
         },
-        [this, writing] {
+        [this, writing, id] {
             loop_.assert_here();
-            on_snapshot_written({writing->content.end, writing->content.epoch}, writing->result,
-                                std::move(writing->on_done));
+            on_snapshot_written(id, writing->oldest, std::move(writing->on_done));
         });
 }
 
-// Whatever the snapshot covers may go, oldest first; the snapshot itself is on disk by now.
-void QuorumNode::on_snapshot_written(SnapshotId id, Status written,
+// Whatever the oldest snapshot covers may go; the snapshots themselves are on disk.
+void QuorumNode::on_snapshot_written(SnapshotId id, Result<SnapshotId> oldest,
                                      Callback<void(Status)> on_done) {
     snapshotting_ = false;
-    if (!written.ok()) {
-        logger_.warn("snapshot of the metadata failed", {kv("error", written.error())});
-        return on_done(written);
+    if (!oldest.ok()) {
+        logger_.warn("snapshot of the metadata failed", {kv("error", oldest.error())});
+        return on_done(oldest.error());
     }
+    const SnapshotId start = oldest.value();
     logger_.info("snapshot of the metadata written", {kv("end", id.end), kv("epoch", id.epoch)});
-    log_->advance_log_start(id.end);
-    step(LogStartMoved{{id.epoch, id.end}});
+    if (start.end > log_->log_start()) {
+        log_->advance_log_start(start.end);
+        step(LogStartRaised{{start.epoch, start.end}});
+    }
     struct Cleaning {
         DeleteJob segments;
         Callback<void(Status)> on_done;
@@ -405,13 +412,8 @@ void QuorumNode::on_snapshot_written(SnapshotId id, Status written,
     };
     auto cleaning = std::make_shared<Cleaning>(
         Cleaning{log_->delete_old_segments(now_wall(), delivered_), std::move(on_done)});
-    run_on_pool(
-        [&files = files_, directory = options_.directory, cleaning, id] {
-            cleaning->result = cleaning->segments.run();
-            if (cleaning->result.ok())
-                cleaning->result = remove_older_snapshots(files, directory, id);
-        },
-        [cleaning] { cleaning->on_done(cleaning->result); });
+    run_on_pool([cleaning] { cleaning->result = cleaning->segments.run(); },
+                [cleaning] { cleaning->on_done(cleaning->result); });
 }
 
 // ---- going away ----

@@ -47,6 +47,7 @@ struct QuorumNodeOptions {
     std::vector<VoterEndpoint> endpoints;  // where other nodes would find this one
     QuorumTimings timings;
     LogOptions log;
+    MetadataRetention retention;
 };
 
 // What a snapshot is made of. `write` runs on the pool: it calls its argument with the value of
@@ -85,7 +86,8 @@ public:
     bool has_fetchers() const;
     std::uint64_t bytes_since_snapshot() const;
 
-    // Writes a snapshot, then lets go of older ones and of the log below it. One at a time.
+    // Writes a snapshot, then lets go of older ones beyond the retention, and of the log below the
+    // oldest that is left. One at a time.
     // Requires: content.end <= committed_end(), at the end of a batch.
     void take_snapshot(SnapshotContent content, Callback<void(Status)> on_done);
 
@@ -107,8 +109,8 @@ private:
     Status deliver_batch(const BatchHeader& header, ByteView batch) KQ_ON(loop_);
     void tell_role() KQ_ON(loop_);
 
-    void on_snapshot_written(SnapshotId id, Status written, Callback<void(Status)> on_done)
-        KQ_ON(loop_);
+    void on_snapshot_written(SnapshotId id, Result<SnapshotId> oldest,
+                             Callback<void(Status)> on_done) KQ_ON(loop_);
     // Runs `job` on the pool and `then` here, unless this object is gone by then.
     void run_on_pool(Task job, Task then) KQ_ON(loop_);
     void fail(Error error) KQ_ON(loop_);

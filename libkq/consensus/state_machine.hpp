@@ -60,8 +60,8 @@ public:
 
     StateMachine(Loop& loop, ReplicatedLog& log, StateMachineOptions options)
         : loop_(loop), log_(log), options_(options) {}
-    // Whoever destroys a machine with parked answers has closed it before.
-    ~StateMachine() { KQ_CHECK(parked_.empty()); }
+    // Answers that are still parked are dropped: close() gives them.
+    ~StateMachine() = default;
     StateMachine(const StateMachine&) = delete;
     StateMachine& operator=(const StateMachine&) = delete;
 
@@ -126,6 +126,14 @@ public:
         }
     }
 
+    // Takes `state`, which says the same as what is held, in its place: parts may then be shared
+    // with whoever made it. Requires: everything appended is committed.
+    void rebase(State state) {
+        loop_.assert_here();
+        KQ_CHECK(phase_ == Phase::active && log_.log_end() == log_.committed_end());
+        state_ = std::move(state);
+    }
+
     // Leadership is lost, or the node stops.
     void close() {
         loop_.assert_here();
@@ -143,7 +151,10 @@ public:
         phase_ = Phase::loading;
     }
 
-    std::size_t parked_count() const { return parked_.size(); }
+    std::size_t parked_count() const {
+        loop_.assert_here();
+        return parked_.size();
+    }
 
 private:
     struct Parked {

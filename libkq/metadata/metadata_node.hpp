@@ -13,7 +13,7 @@
 //          not_controller     this node's controller is not active; the outcome may be unknown
 //          request_timed_out  the deadline passed first; the outcome is unknown
 //          of the directory: unsupported (newer than we know, nothing was touched), corrupt_file,
-//          io_error; after start() any of these goes to on_failed, and the node is dead
+//          io_error; after start() any of these goes to on_metadata_failed, and the node is dead
 // source   KIP-500, KIP-595, KIP-631, KIP-853; docs/formats.md, "Metadata log"
 #pragma once
 
@@ -61,11 +61,11 @@ struct MetadataNodeOptions {
     std::string cluster_id;
     std::string directory;  // metadata.log.dir, else the first of log.dirs
     Uuid directory_id;      // its directory.id
-    // No log directory of this node was in use before: only then may an empty metadata directory
-    // be formatted. Anything else with an empty one has lost its vote, and start() refuses.
-    bool first_start = false;
+    // All log directories. Where any of them holds partitions, an empty metadata directory is one
+    // that was lost: this voter has forgotten its votes, and start() refuses. No partitions
+    // anywhere: it is a new node, and its directory is made.
+    std::vector<std::string> log_dirs;
     ListenerEndpoint controller_endpoint;  // where another node would find this quorum
-    std::vector<BrokerId> static_voters;   // controller.quorum.voters, empty when not given
     // The broker's file: num.partitions, default.replication.factor, limits and so on.
     std::shared_ptr<const ConfigSet> config;
 };

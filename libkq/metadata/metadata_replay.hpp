@@ -18,14 +18,12 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "metadata/features.hpp"
 #include "metadata/metadata_delta.hpp"
 #include "metadata/metadata_state.hpp"
 #include "protocol/records/metadata_record.hpp"
 
 namespace kq {
-
-// Levels of metadata.version that this build reads and writes: 3.3-IV3 to 4.3-IV0.
-inline constexpr FeatureRange supported_metadata_versions{7, 30};
 
 class MetadataReplay {
 public:

@@ -10,6 +10,7 @@
 
 #include "broker/reply.hpp"
 #include "broker/request_context.hpp"
+#include "metadata/features.hpp"
 #include "protocol/codec.hpp"
 #include "protocol/messages/18_api_versions.hpp"
 
@@ -18,11 +19,6 @@ namespace kq {
 struct AdvertisedApi {
     std::int16_t key;
     wire::Versions versions;
-};
-struct SupportedFeature {
-    std::string_view name;
-    std::int16_t min;
-    std::int16_t max;
 };
 
 // `apis` is the dispatch table: what is announced is what is served. `features` are those that

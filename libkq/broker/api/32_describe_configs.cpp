@@ -5,7 +5,7 @@
 #include <charconv>
 #include <string>
 
-#include "broker/image_configs.hpp"
+#include "metadata/image_configs.hpp"
 #include "metadata/topic_names.hpp"
 
 namespace kq {
