@@ -266,8 +266,12 @@ void Cluster::take(const wire::MetadataResponse& response) {
     controller_ = BrokerId{response.controller_id};
 
     for (const auto& told : response.topics) {
-        if (!told.name || (!watched_.contains(*told.name) && !asked_.contains(*told.name)))
+        if (!told.name) continue;
+        bool is_ours = watched_.contains(*told.name) || asked_.contains(*told.name);
+        if (!is_ours && told.error_code != 0) {
+            topics_.erase(*told.name);
             continue;
+        }
         auto& topic = topics_[*told.name];
         bool same = topic.id == told.topic_id;
         topic.name = *told.name;

@@ -75,7 +75,8 @@ public:
     // Called after every change of metadata.
     void on_change(Callback<void()> changed);
 
-    // Takes what an answer to somebody else's question tells of brokers and watched topics.
+    // Takes what an answer to somebody else's question tells of brokers and topics. A topic that is
+    // not watched stays as it was told: who uses it must be ready to find it wrong.
     void take(const wire::MetadataResponse& response);
 
 private:

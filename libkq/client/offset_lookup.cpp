@@ -34,13 +34,16 @@ public:
           done_(std::move(done)),
           results_(queries_.size()) {}
 
+    // The first round goes by what the cluster's metadata says already, if it says anything.
     void begin_round() {
-        waiting_ = 0;
         std::set<std::string> topics;
         for (std::size_t i = 0; i < queries_.size(); ++i) {
-            if (!results_[i]) topics.insert(queries_[i].partition.topic);
+            const auto& topic = queries_[i].partition.topic;
+            if (!results_[i] && (rounds_ > 0 || cluster_.topic(topic) == nullptr)) {
+                topics.insert(topic);
+            }
         }
-        if (topics.empty()) return finish();
+        if (topics.empty()) return ask_leaders();
         caller_.call<MetadataResponse>(
             any_broker,
             [topics = std::move(topics)](std::int16_t version) {
@@ -55,13 +58,17 @@ public:
             [self = shared_from_this()](Result<Answered<MetadataResponse>> answer) {
                 if (!answer.ok()) return self->give_up(answer.error());
                 self->cluster_.take(answer.value().response);
-                self->ask_leaders(answer.value().response);
+                self->ask_leaders();
             });
     }
 
 private:
     struct Leader {
         BrokerId broker;
+        Epoch epoch;
+    };
+    struct Asked {
+        std::size_t query;
         Epoch epoch;
     };
 
@@ -77,67 +84,65 @@ private:
         }
     }
 
-    Result<Leader> leader_of(const MetadataResponse& metadata, const TopicPartition& wanted) {
-        for (const auto& topic : metadata.topics) {
-            if (topic.name != wanted.topic) continue;
-            if (topic.error_code != 0) return Error{errc_from_wire(topic.error_code)};
-            for (const auto& partition : topic.partitions) {
-                if (partition.partition_index != wanted.partition.value) continue;
-                if (partition.leader_id < 0) return Error{Errc::leader_not_available};
-                return Leader{BrokerId{partition.leader_id}, Epoch{partition.leader_epoch}};
-            }
+    Result<Leader> leader_of(const TopicPartition& wanted) const {
+        const auto* topic = cluster_.topic(wanted.topic);
+        if (topic == nullptr) return Error{Errc::unknown_topic_or_partition};
+        if (topic->error != Errc::none) return Error{topic->error};
+        auto index = static_cast<std::size_t>(wanted.partition.value);
+        if (wanted.partition.value < 0 || index >= topic->partitions.size()) {
             return Error{Errc::unknown_topic_or_partition, "there is no such partition"};
         }
-        return Error{Errc::unknown_topic_or_partition};
+        const auto& partition = topic->partitions[index];
+        if (partition.leader <= no_broker) return Error{Errc::leader_not_available};
+        return Leader{partition.leader, partition.leader_epoch};
     }
 
-    void ask_leaders(const MetadataResponse& metadata) {
-        std::map<BrokerId, std::vector<std::pair<std::size_t, Epoch>>> by_leader;
+    // A request may name a partition once: the second question about it goes into a second request,
+    // and so on.
+    void ask_leaders() {
+        std::map<std::pair<BrokerId, int>, std::vector<Asked>> requests;
+        std::map<TopicPartition, int> seen;
         for (std::size_t i = 0; i < queries_.size(); ++i) {
             if (results_[i]) continue;
-            auto leader = leader_of(metadata, queries_[i].partition);
+            auto leader = leader_of(queries_[i].partition);
             if (!leader.ok()) {
                 fail(i, leader.code(), leader.error().message);
             } else {
-                by_leader[leader.value().broker].emplace_back(i, leader.value().epoch);
+                auto request = seen[queries_[i].partition]++;
+                requests[{leader.value().broker, request}].push_back({i, leader.value().epoch});
             }
         }
-        waiting_ = by_leader.size();
+        waiting_ = requests.size();
         if (waiting_ == 0) return end_round();
-        for (auto& [broker, queries] : by_leader)
-            ask(broker, std::move(queries));
+        for (auto& [key, queries] : requests)
+            ask(key.first, std::move(queries));
     }
 
-    void ask(BrokerId broker, std::vector<std::pair<std::size_t, Epoch>> queries) {
+    void ask(BrokerId broker, std::vector<Asked> queries) {
         auto make = [self = shared_from_this(), queries](std::int16_t version) {
             return self->request_for(queries, version);
         };
         caller_.call<ListOffsetsResponse>(
             Target{broker}, std::move(make), Repeat::safe, deadline_,
-            [self = shared_from_this(),
-             queries](Result<Answered<ListOffsetsResponse>> answer) mutable {
+            [self = shared_from_this(), queries](Result<Answered<ListOffsetsResponse>> answer) {
                 if (answer.ok()) {
                     self->take(answer.value(), queries);
                 } else {
-                    for (auto [query, epoch] : queries) {
-                        self->fail(query, answer.code(), answer.error().message);
+                    for (const auto& asked : queries) {
+                        self->fail(asked.query, answer.code(), answer.error().message);
                     }
                 }
                 if (--self->waiting_ == 0) self->end_round();
             });
     }
 
-    // A request may name a partition once: a second question about it waits for the next round.
-    ListOffsetsRequest request_for(const std::vector<std::pair<std::size_t, Epoch>>& queries,
-                                   std::int16_t version) {
+    ListOffsetsRequest request_for(const std::vector<Asked>& queries, std::int16_t version) {
         ListOffsetsRequest request;
         request.replica_id = -1;
         request.isolation_level = version >= 2 ? static_cast<std::int8_t>(isolation_) : int8_t{0};
         request.timeout_ms = static_cast<std::int32_t>(cluster_.options().request_timeout.count());
-        std::set<TopicPartition> seen;
-        for (auto [query, epoch] : queries) {
-            const auto& wanted = queries_[query];
-            if (!seen.insert(wanted.partition).second) continue;
+        for (const auto& asked : queries) {
+            const auto& wanted = queries_[asked.query];
             auto topic = std::find_if(
                 request.topics.begin(), request.topics.end(),
                 [&](const auto& known) { return known.name == wanted.partition.topic; });
@@ -147,37 +152,31 @@ private:
                 topic->name = wanted.partition.topic;
             }
             topic->partitions.push_back({.partition_index = wanted.partition.partition.value,
-                                         .current_leader_epoch = epoch.value,
+                                         .current_leader_epoch = asked.epoch.value,
                                          .timestamp = wanted.spec.timestamp});
         }
         return request;
     }
 
-    void take(const Answered<ListOffsetsResponse>& answer,
-              std::vector<std::pair<std::size_t, Epoch>>& queries) {
-        std::set<TopicPartition> seen;
-        for (auto [query, epoch] : queries) {
-            const auto& wanted = queries_[query].partition;
-            if (!seen.insert(wanted).second) {
-                more_ = true;
-                continue;
-            }
+    void take(const Answered<ListOffsetsResponse>& answer, const std::vector<Asked>& queries) {
+        for (const auto& asked : queries) {
+            const auto& wanted = queries_[asked.query].partition;
+            bool told = false;
             for (const auto& topic : answer.response.topics) {
                 if (topic.name != wanted.topic) continue;
                 for (const auto& partition : topic.partitions) {
                     if (partition.partition_index != wanted.partition.value) continue;
+                    told = true;
                     if (partition.error_code != 0) {
-                        fail(query, errc_from_wire(partition.error_code));
+                        fail(asked.query, errc_from_wire(partition.error_code));
                         continue;
                     }
-                    results_[query] =
+                    results_[asked.query] =
                         ListedOffset{Offset{partition.offset}, wall_time(partition.timestamp),
                                      Epoch{partition.leader_epoch}};
                 }
             }
-            if (!results_[query] && !last_errors_.contains(query)) {
-                fail(query, Errc::malformed, "the leader left it out of its answer");
-            }
+            if (!told) fail(asked.query, Errc::malformed, "the leader left it out of its answer");
         }
     }
 
@@ -185,7 +184,6 @@ private:
         bool open = std::any_of(results_.begin(), results_.end(),
                                 [](const auto& result) { return !result.has_value(); });
         if (!open) return finish();
-        if (std::exchange(more_, false)) return begin_round();
         rounds_ += 1;
         auto again = cluster_.loop().clock().mono() + caller_.pause(rounds_);
         if (again >= deadline_) return finish();
@@ -227,7 +225,6 @@ private:
     std::map<std::size_t, Error> last_errors_;
     std::size_t waiting_ = 0;
     int rounds_ = 0;
-    bool more_ = false;
 };
 
 }  // namespace
