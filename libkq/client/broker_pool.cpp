@@ -146,6 +146,12 @@ void BrokerPool::add_waiter(std::list<Waiter>& waiters, MonoTime deadline, OnCon
 
 Error BrokerPool::too_late() const {
     if (trouble_) return Error{Errc::unreachable, trouble_->message};
+    for (const auto& [endpoint, node] : nodes_) {
+        if (node->connection != nullptr && !node->connection->is_ready()) {
+            return Error{Errc::deadline_passed,
+                         node->connection->endpoint().text() + " did not answer in time"};
+        }
+    }
     return Error{Errc::deadline_passed, "no broker answered in time"};
 }
 
