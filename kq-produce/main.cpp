@@ -66,6 +66,10 @@ int run(Process& process) {
     if (options.compress) {
         settings.value().properties["compression.type"] = Setting{*options.compress, "--compress"};
     }
+    // A pipe brings records faster than small batches can carry them to a broker that syncs each
+    // round; what is alone still leaves after linger.ms.
+    settings.value().properties.try_emplace("batch.size",
+                                            Setting{"524288", "default of kq-produce"});
     ClusterAccess access(console, std::move(settings).value(), std::nullopt);
     auto production = Production::prepare(access, options);
     if (!production.ok()) return console.fail("", production.error());
