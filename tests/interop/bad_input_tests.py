@@ -29,7 +29,7 @@ FRAMES = [
     ("a string longer than the frame", raw.request(3, 1, raw.i32(1) + raw.i16(30000) + b"x")),
     ("a string of -2", raw.request(3, 1, raw.i32(1) + raw.i16(-2))),
     ("half a body", raw.request(3, 1, raw.i32(1) + raw.i16(3) + b"ab")),
-    ("bytes behind the body", raw.request(3, 1, raw.i32(0) + b"more")),
+    ("bytes behind the body", raw.request(22, 0, raw.string(None) + raw.i32(1000) + b"more")),
     ("a varint without an end",
      raw.data(raw.i16(3) + raw.i16(9) + raw.i32(1) + raw.string("c") + b"\x00" + b"\xff" * 12)),
     ("a tag that is not as long as it says",

@@ -204,3 +204,12 @@ TEST_CASE("text is printed so that any JSON reader takes it", "[protocol]") {
     CHECK(printed("a\xff\xed\xa0\x80z") ==
           "\"a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\"");
 }
+
+TEST_CASE("a Metadata request may have bytes behind it", "[protocol]") {
+    // As librdkafka 2.16 sends it: null topics in four bytes instead of one.
+    auto request = wire::decode<wire::MetadataRequest>(test::from_hex("00000000010000"), 13);
+    REQUIRE(request.ok());
+    CHECK_FALSE(request.value().topics.has_value());
+    CHECK(wire::decode<wire::MetadataRequest>(test::from_hex("0000"), 13).code() ==
+          Errc::malformed);
+}

@@ -146,4 +146,9 @@ struct MetadataResponse {
     bool operator==(const MetadataResponse&) const = default;
 };
 
+// Unlike other bodies this one may have bytes behind it, as with Kafka: librdkafka 2.16 counts the
+// topics of "all topics" in four bytes where versions 9 and later have one.
+template <>
+Result<MetadataRequest> decode<MetadataRequest>(ByteView body, int version);
+
 }  // namespace kq::wire
