@@ -181,7 +181,6 @@ bool RecordTemplate::names(char letter) const {
 
 Status RecordTemplate::check_readable() const {
     if (pieces_.empty()) return Error{Errc::usage, "the template is empty"};
-    std::string_view lengths_known;
     bool key_known = false;
     bool value_known = false;
     for (std::size_t i = 0; i < pieces_.size(); ++i) {
