@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <limits>
+
 #include <catch2/catch.hpp>
 
 #include "base/ids.hpp"
@@ -20,6 +23,14 @@ TEST_CASE("murmur2 and the partition of a key are Java's", "[protocol]") {
 }
 
 TEST_CASE("the coordinator partition of an id is Java's", "[protocol]") {
+    constexpr int partitions[] = {1, 2, 3, 7, 16, 50, 100};
+    for (const auto& row : test::read_rows("group-coordinator-partition.tsv")) {
+        CAPTURE(row.at(0));
+        REQUIRE(java_string_hash(row.at(0)) == std::stoi(row.at(1)));
+        for (std::size_t i = 0; i < std::size(partitions); ++i) {
+            REQUIRE(coordinator_partition(row.at(0), partitions[i]) == std::stoi(row.at(i + 2)));
+        }
+    }
     CHECK(java_string_hash("polygenelubricants") == std::numeric_limits<std::int32_t>::min());
     CHECK(coordinator_partition("polygenelubricants", 50) == 0);
     CHECK(coordinator_partition("grüße", 50) == 23);
@@ -27,6 +38,17 @@ TEST_CASE("the coordinator partition of an id is Java's", "[protocol]") {
     CHECK(coordinator_partition("my-group", 50) == 12);
     // Beyond the basic plane Java counts two halves of a surrogate pair.
     CHECK(java_string_hash("\xf0\x9f\x9a\x80") == 0xd83d * 31 + 0xde80);
+}
+
+TEST_CASE("ids have the text that Java gives them", "[protocol]") {
+    for (const auto& row : test::read_rows("uuid.tsv")) {
+        auto bytes = test::from_hex(row.at(0));
+        Uuid id;
+        REQUIRE(bytes.size() == id.bytes.size());
+        std::ranges::copy(bytes, id.bytes.begin());
+        CHECK(id.text() == row.at(1));
+        CHECK(Uuid::parse(row.at(1)).value() == id);
+    }
 }
 
 TEST_CASE("varints of both kinds are written and read as Java does", "[protocol]") {
