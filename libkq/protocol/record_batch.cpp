@@ -38,11 +38,14 @@ std::optional<ByteView> nullable_bytes(VarintReader& reader) {
 
 // What is wrong with a record, or null. `body` is what its length counts.
 const char* parse_record(const BatchHeader& header, ByteView body, RecordView& out) {
-    static constexpr const char* wrong_length = "a record is longer than its parts, or shorter";
+    constexpr const char* wrong_length = "a record is longer than its parts, or shorter";
     VarintReader reader(body);
     reader.byte();  // attributes: none are in use
     out.timestamp = timestamp_of(header, reader.varlong());
     out.offset_delta = reader.varint();
+    if (out.offset_delta < 0 || out.offset_delta > header.last_offset_delta) {
+        return "a record lies outside of its batch";
+    }
     out.offset = header.base_offset + out.offset_delta;
     out.key = nullable_bytes(reader);
     out.value = nullable_bytes(reader);
@@ -98,6 +101,7 @@ Result<BatchHeader> BatchHeader::parse(ByteView bytes) {
     header.producer_epoch = ProducerEpoch(load_be<std::int16_t>(at + BatchAt::producer_epoch));
     header.base_sequence = Sequence(load_be<std::int32_t>(at + BatchAt::base_sequence));
     header.record_count = load_be<std::int32_t>(at + BatchAt::record_count);
+    if (header.base_offset < Offset(0)) return corrupt("a batch has a negative base offset");
     if (header.last_offset_delta < 0 ||
         header.base_offset.value >
             std::numeric_limits<std::int64_t>::max() - header.last_offset_delta - 1) {

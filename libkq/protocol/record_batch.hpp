@@ -79,7 +79,7 @@ struct BatchHeader {
 
     // Reads the header at the front of `bytes`; the rest of the batch need not be there yet.
     // Errors: corrupt_message when the header is cut, the magic is not 2, the length is below a
-    // header's, or the last offset lies before the first.
+    // header's, or the offsets are negative or run backwards.
     static Result<BatchHeader> parse(ByteView bytes);
 
     Offset last_offset() const { return base_offset + last_offset_delta; }

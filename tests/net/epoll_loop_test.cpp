@@ -24,7 +24,8 @@ TEST_CASE("posts of many threads all run, in order for each sender", "[net][thre
     std::atomic<bool> running{false};
     loop.post([&] { running = true; });
     std::thread server([&] { loop.run(); });
-    while (!running) std::this_thread::yield();
+    while (!running)
+        std::this_thread::yield();
     std::vector<std::thread> threads;
     for (int s = 0; s < senders; ++s) {
         threads.emplace_back([&, s] {

@@ -76,9 +76,25 @@ TEST_CASE("a header whose offsets would overflow is corrupt", "[protocol]") {
     auto batch = small_batch();
     assign(batch, Offset(std::numeric_limits<std::int64_t>::max() - 1), Epoch(0));
     CHECK(BatchHeader::parse(batch).code() == Errc::corrupt_message);
+    assign(batch, Offset(-1), Epoch(0));
+    CHECK(BatchHeader::parse(batch).code() == Errc::corrupt_message);
     assign(batch, Offset(0), Epoch(0));
     store_be(batch.data() + BatchAt::last_offset_delta, -1);
     CHECK(BatchHeader::parse(batch).code() == Errc::corrupt_message);
+}
+
+TEST_CASE("a record whose offset lies outside of its batch is invalid", "[protocol]") {
+    // Its offset would overflow, or lie before the batch: a fuzzer found the first.
+    Decompressor decompressor;
+    auto batch = small_batch();
+    constexpr std::size_t first_delta_at = BatchAt::records + 3;
+    for (std::uint8_t zigzag_delta : {std::uint8_t{1}, std::uint8_t{4}}) {  // -1, 2
+        batch[first_delta_at] = zigzag_delta;
+        auto header = BatchHeader::parse(batch).value();
+        auto ignore = [](const RecordView&) { return done(); };
+        CHECK(for_each_record(header, batch, decompressor, mib, ignore).code() ==
+              Errc::invalid_record);
+    }
 }
 
 TEST_CASE("a record larger than the window is read whole", "[protocol]") {

@@ -9,13 +9,13 @@
 //
 // Exit 0: every promise was kept. Exit 1: one was not; the line `replay: kq-sim --seeds N..N` runs
 // that world again. Exit 2: wrong usage.
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
+
+#include <unistd.h>
 
 #include "base/mutant.hpp"
 #include "tests/sim/world.hpp"
@@ -97,8 +97,8 @@ int main(int argc, char** argv) {
     unsigned long long steps = 0;
     int faults = 0;
     for (auto seed = first; seed <= last; ++seed) {
-        std::snprintf(replay_line, sizeof replay_line, "replay: kq-sim --seeds %llu..%llu%s%s\n", seed,
-                      seed, mutant.empty() ? "" : " --mutant ", mutant.c_str());
+        std::snprintf(replay_line, sizeof replay_line, "replay: kq-sim --seeds %llu..%llu%s%s\n",
+                      seed, seed, mutant.empty() ? "" : " --mutant ", mutant.c_str());
         auto result = kq::sim::OneBrokerWorld(seed, log).run();
         if (!result.broken && twice) {
             auto again = kq::sim::OneBrokerWorld(seed, log).run();

@@ -149,7 +149,6 @@ TEST_CASE("every bit flip of a batch is refused, and with a mended crc refused o
         if (whole.size() > 1000) continue;  // 300 records more show nothing new
         const BatchRules rules{.timestamp_after_max = std::nullopt, .unpacked_bytes_max = limit};
         std::size_t taken_without_crc = 0;
-        Damage mended;
         for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
             Bytes batch = whole;
             batch[bit / 8] = static_cast<std::uint8_t>(batch[bit / 8] ^ (1u << (bit % 8)));
