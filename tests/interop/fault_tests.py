@@ -201,7 +201,7 @@ def disk_full(context):
         (place / "filler").write_bytes(b"x" * 60_000)
         broker = context.new_broker(data=context.folder("y"))
         broker.data = place / "data"
-        refuses_to_start(broker.command(), 4, "full")
+        refuses_to_start(broker.command(), 4, str(place), "No space left", "KQ_DISK_FULL")
     finally:
         run(["umount", "-l", place])
 
