@@ -148,6 +148,12 @@ def test_a_record_that_is_too_large_is_named(t):
     t.contains(ran.err, "1 record of 1 was not acknowledged")
 
 
+def test_batches_are_cut_to_what_the_topic_takes(t):
+    name = t.topic(1, None, "-c", "max.message.bytes=20000")
+    t.status(t.sh("seq 1 50000 | kq-produce " + name), 0)
+    t.equal(t.run("kq-consume", name).out, "".join("%d\n" % i for i in range(1, 50001)))
+
+
 def test_keys_go_to_the_partition_that_other_clients_choose(t):
     # murmur2 as Kafka's Java client has it; partitions computed with that client.
     name = t.topic(10)
