@@ -9,9 +9,11 @@ target_compile_options(kq_options INTERFACE
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>
     # g++ also warns where fields are named and the others keep their defaults on purpose.
     $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>)
-# In a unity build g++ takes every anonymous namespace of a .cpp for one of a header.
+# In a unity build g++ takes every anonymous namespace of a .cpp for one of a header, and a local
+# name seems to hide another file's; the builds file by file hold -Wshadow.
 if(CMAKE_UNITY_BUILD)
-    target_compile_options(kq_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+    target_compile_options(kq_options INTERFACE -Wno-shadow
+        $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endif()
 if(KQ_MUTANTS)
     target_compile_definitions(kq_options INTERFACE KQ_MUTANTS=1)

@@ -8,6 +8,7 @@ function(kq_program name)
         return()
     endif()
     add_executable(${name} ${sources})
+    set_target_properties(${name} PROPERTIES UNITY_BUILD OFF)  # few files, and verbs look alike
     target_include_directories(${name} PRIVATE ${folder})
     target_link_libraries(${name} PRIVATE kq_options)
     foreach(floor ${arg_USES})

@@ -10,7 +10,7 @@
 namespace kq {
 namespace {
 
-constexpr std::string_view hex_digits = "0123456789abcdef";
+constexpr std::string_view json_hex_digits = "0123456789abcdef";
 
 // Bytes that stand for themselves inside a JSON string.
 constexpr auto plain_bytes = [] {
@@ -39,8 +39,8 @@ void append_escape(Bytes& out, std::uint8_t byte) {
             return;
         default:
             append_text(out, "u00");
-            out.push_back(static_cast<std::uint8_t>(hex_digits[byte >> 4]));
-            out.push_back(static_cast<std::uint8_t>(hex_digits[byte & 15]));
+            out.push_back(static_cast<std::uint8_t>(json_hex_digits[byte >> 4]));
+            out.push_back(static_cast<std::uint8_t>(json_hex_digits[byte & 15]));
     }
 }
 

@@ -65,7 +65,7 @@ bool aligns_right(ColumnKind kind) {
 }
 
 constexpr std::string_view bold = "\x1b[1m";
-constexpr std::string_view plain = "\x1b[0m";
+constexpr std::string_view plain_again = "\x1b[0m";
 
 }  // namespace
 
@@ -264,7 +264,7 @@ void RowPrinter::print_table() {
             append_text(out, line[i]);
             if (!right && i + 1 < line.size()) append_text(out, padding);
         }
-        if (heading) append_text(out, plain);
+        if (heading) append_text(out, plain_again);
         out.push_back('\n');
     }
 }

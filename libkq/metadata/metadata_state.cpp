@@ -8,7 +8,7 @@
 namespace kq {
 namespace {
 
-bool holds(const std::vector<BrokerId>& brokers, BrokerId broker) {
+bool holds_broker(const std::vector<BrokerId>& brokers, BrokerId broker) {
     return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
 }
 
@@ -35,11 +35,11 @@ const ListenerEndpoint* BrokerRegistration::endpoint(std::string_view listener) 
 }
 
 bool PartitionRegistration::is_replica(BrokerId broker) const {
-    return holds(replicas, broker);
+    return holds_broker(replicas, broker);
 }
 
 bool PartitionRegistration::is_in_isr(BrokerId broker) const {
-    return holds(isr, broker);
+    return holds_broker(isr, broker);
 }
 
 const Uuid* PartitionRegistration::directory_of(BrokerId broker) const {

@@ -13,7 +13,7 @@ namespace kq {
 namespace {
 
 constexpr std::int16_t snapshot_version = 1;
-constexpr std::size_t crc_at = 2;
+constexpr std::size_t snapshot_crc_at = 2;
 constexpr std::size_t count_at = 6;
 constexpr std::size_t entries_at = 10;
 constexpr std::size_t entry_bytes = 46;
@@ -80,7 +80,7 @@ Bytes encode_snapshot(const ProducerTable& table) {
         append_be(file, entry.coordinator_epoch);
         append_be(file, entry.transaction_start.value);
     }
-    store_be(file.data() + crc_at, crc32c(ByteView(file).subspan(count_at)));
+    store_be(file.data() + snapshot_crc_at, crc32c(ByteView(file).subspan(count_at)));
     return file;
 }
 
@@ -93,7 +93,7 @@ Status decode_snapshot(ByteView file, MonoTime now, ProducerTable& table) {
     auto count = load_be<std::int32_t>(file.data() + count_at);
     if (version != snapshot_version || count < 0 ||
         file.size() != entries_at + static_cast<std::size_t>(count) * entry_bytes ||
-        load_be<std::uint32_t>(file.data() + crc_at) != crc32c(file.subspan(count_at))) {
+        load_be<std::uint32_t>(file.data() + snapshot_crc_at) != crc32c(file.subspan(count_at))) {
         return Error{Errc::corrupt_file, "the snapshot is cut or damaged"};
     }
     for (std::int32_t i = 0; i < count; ++i) {

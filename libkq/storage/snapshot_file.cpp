@@ -20,7 +20,7 @@ constexpr std::string_view deleted_suffix = ".deleted";
 constexpr std::size_t epoch_digits = 10;
 constexpr std::size_t offset_digits = 20;
 constexpr std::size_t write_bytes = std::size_t{1} << 20;
-constexpr std::size_t snapshot_bytes_max = std::size_t{2} << 30;
+constexpr std::size_t snapshot_file_bytes_max = std::size_t{2} << 30;
 
 }  // namespace
 
@@ -96,7 +96,7 @@ Status SnapshotWriter::finish() {
 
 Result<SnapshotReader> SnapshotReader::open(FileSystem& files, const std::string& path) {
     SnapshotReader reader;
-    KQ_LET(auto content, read_file(files, path, snapshot_bytes_max));
+    KQ_LET(auto content, read_file(files, path, snapshot_file_bytes_max));
     reader.content_ = std::make_unique<const Bytes>(std::move(content));
     ByteView rest(*reader.content_);
     auto at = [&] {

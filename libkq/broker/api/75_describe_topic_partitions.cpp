@@ -13,7 +13,7 @@ namespace {
 
 using Request = wire::DescribeTopicPartitionsRequest;
 using Response = wire::DescribeTopicPartitionsResponse;
-using ResponseTopic = Response::DescribeTopicPartitionsResponseTopic;
+using TopicAnswer = Response::DescribeTopicPartitionsResponseTopic;
 using ResponsePartition = Response::DescribeTopicPartitionsResponsePartition;
 
 ResponsePartition described(const RequestContext& context, std::int32_t index,
@@ -43,8 +43,8 @@ std::set<std::string> names_of(const RequestContext& context, const Request& req
     return names;
 }
 
-ResponseTopic unknown(const std::string& name) {
-    ResponseTopic topic;
+TopicAnswer unknown(const std::string& name) {
+    TopicAnswer topic;
     topic.name = name;
     topic.error_code = wire_code(check_topic_name(name).ok() ? Errc::unknown_topic_or_partition
                                                              : Errc::invalid_topic_exception);
