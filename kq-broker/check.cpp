@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "base/posix_file_system.hpp"
+#include "broker/listeners.hpp"
+#include "verbs.hpp"
+
+namespace kq {
+
+Schema check_schema() {
+    return {"kq.broker.check/1",
+            {{"name", ColumnKind::text, "Kafka's name of the setting"},
+             {"value", ColumnKind::text, "what the broker would run with"},
+             {"origin", ColumnKind::text, "who said so: an option, a file, or default"}}};
+}
+
+int check_settings(Console& console, const BrokerCommandOptions& options,
+                   const CheckOptions& check) {
+    PosixFileSystem files;
+    auto settings = settle_broker(options, console.process(), files);
+    if (!settings.ok()) return console.fail("", settings.error());
+    for (const auto& warning : settings.value().warnings)
+        console.warn(warning);
+    const auto& config = *settings.value().config;
+    auto listeners = parse_listeners(config);
+    if (!listeners.ok()) return console.fail("", listeners.error());
+
+    auto printer = RowPrinter::create(console, check_schema(), check.format, check.rows);
+    if (!printer.ok()) return console.fail("", printer.error());
+    const auto& origins = settings.value().origins;
+    for (const auto& row : broker_config_defs()) {
+        std::string name(row.name);
+        auto origin = std::find_if(origins.begin(), origins.end(),
+                                   [&](const auto& other) { return other.name == name; });
+        bool given = origin != origins.end();
+        if (!given && (!check.all || row.internal)) continue;
+        Cell value;
+        if (given) {
+            value = row.is_sensitive() ? "(hidden)" : config.values().at(name);
+        } else if (row.fallback.kind == ConfigDefault::Kind::value) {
+            value = row.fallback.text;
+        }
+        printer.value().add({name, value, given ? origin->origin : "default"});
+    }
+    printer.value().finish();
+    return exit_ok;
+}
+
+}  // namespace kq

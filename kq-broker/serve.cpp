@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/machine.hpp"
+#include "base/posix_file_system.hpp"
+#include "node.hpp"
+#include "verbs.hpp"
+
+namespace kq {
+
+int start_failed(Console& console, const Error& why) {
+    Problem problem{"cannot start", why};
+    switch (why.code) {
+        case Errc::port_in_use:
+            problem.tries = {"kq-broker --listen 127.0.0.1:0 --data DIR"};
+            break;
+        case Errc::locked:
+        case Errc::permission_denied:
+            problem.tries = {"kq-broker --data DIR --listen 127.0.0.1:0"};
+            break;
+        case Errc::io_error:
+        case Errc::disk_full:
+            problem.exit = exit_refused;
+            break;
+        case Errc::unreachable:  // an address that this machine does not have
+            problem.exit = exit_usage;
+            break;
+        default:
+            break;
+    }
+    return console.fail(problem);
+}
+
+int serve(Console& console, const BrokerCommandOptions& options) {
+    PosixFileSystem files;
+    auto settings = settle_broker(options, console.process(), files);
+    if (!settings.ok()) return console.fail("", settings.error());
+    tune_allocator();
+    raise_open_files_limit();
+
+    Node node(settings.value(), console.process());
+    // From here on INT and TERM are noted; the loop looks when it is woken.
+    console.process().watch_signals([](void* loop, int) { static_cast<EpollLoop*>(loop)->wake(); },
+                                    &node.loop());
+    auto opened = node.open();
+    if (!opened.ok()) return start_failed(console, opened.error());
+    auto served = node.serve([] {});
+    console.process().watch_signals(nullptr, nullptr);
+    if (!served.ok()) return start_failed(console, served.error());
+    return exit_ok;
+}
+
+}  // namespace kq
