@@ -50,7 +50,7 @@ struct Cluster {
             partition.isr = {BrokerId{1}, BrokerId{2}};
             partition.leader = BrokerId{leaders[i]};
             partition.leader_epoch = Epoch{5};
-            topic = topic.with_partition(PartitionIndex{static_cast<int>(i)}, partition);
+            topic.put(edit, PartitionIndex{static_cast<int>(i)}, partition);
         }
         auto shared = std::make_shared<const TopicImage>(std::move(topic));
         image->topics_by_name.put(edit, name, shared);
