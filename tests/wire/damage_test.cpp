@@ -42,7 +42,7 @@ struct Damage {
 };
 
 template <class Decode>
-void hold_damaged(const Bytes& whole, Decode&& decode) {
+void hold_damaged(const Bytes& whole, Decode&& decode, bool may_have_bytes_behind = false) {
     Damage prefixes;
     for (std::size_t size = 0; size < whole.size(); ++size) {
         // A copy of its own, so that the sanitizers see every read past the end.
@@ -68,7 +68,7 @@ void hold_damaged(const Bytes& whole, Decode&& decode) {
     longer.push_back(0);
     Damage left_over;
     left_over.attempt(longer, decode);
-    CHECK(left_over.taken == 0);
+    CHECK((left_over.taken == 0 || may_have_bytes_behind));
 }
 
 }  // namespace
@@ -80,8 +80,9 @@ TEST_CASE("every prefix and bit flip of every golden body is refused or read wit
         auto body = to_bytes(frame.body());
         if (!seen.emplace(frame.schema->name, frame.version, body).second) continue;
         CAPTURE(frame.block.place);
-        hold_damaged(body,
-                     [&](ByteView bytes) { return frame.schema->check(bytes, frame.version); });
+        auto decode = [&](ByteView bytes) { return frame.schema->check(bytes, frame.version); };
+        // librdkafka sends a few bytes too many there, and Kafka ignores them.
+        hold_damaged(body, decode, frame.schema->name == "MetadataRequest");
     }
     CHECK(seen.size() > 400);
 }
