@@ -98,7 +98,7 @@ int describe_topics(ClusterAccess& access, const DescribeOptions& options) {
     const auto& topics = chosen.value().topics;
     auto sizes = measure(admin, topics);
     if (!sizes.ok()) return failed(sizes.error());
-    std::vector<ConfigResource> resources;
+    std::vector<DescribedResource> resources;
     for (const auto& topic : topics)
         resources.push_back({ResourceType::topic, topic.name});
     auto configs = admin.describe_configs(resources);

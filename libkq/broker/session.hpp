@@ -15,10 +15,10 @@
 #include <string>
 #include <vector>
 
-#include "net/receive_buffers.hpp"
 #include "broker/request_context.hpp"
 #include "broker/request_slot.hpp"
 #include "net/network.hpp"
+#include "net/receive_buffers.hpp"
 
 namespace kq {
 

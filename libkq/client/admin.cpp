@@ -86,7 +86,7 @@ Status Admin::wait_for_leaders(const std::vector<std::string>& names) {
 }
 
 Result<std::vector<Result<std::vector<DescribedConfig>>>> Admin::describe_configs(
-    const std::vector<ConfigResource>& resources, const std::vector<std::string>& keys,
+    const std::vector<DescribedResource>& resources, const std::vector<std::string>& keys,
     bool with_synonyms, bool with_documentation) {
     return wait_for<Each<std::vector<DescribedConfig>>>([&](MonoTime until, auto done) {
         core_->describe_configs(resources, keys, with_synonyms, with_documentation, until,

@@ -53,7 +53,7 @@ public:
 
     // `keys` empty: all of them.
     Result<std::vector<Result<std::vector<DescribedConfig>>>> describe_configs(
-        const std::vector<ConfigResource>& resources, const std::vector<std::string>& keys = {},
+        const std::vector<DescribedResource>& resources, const std::vector<std::string>& keys = {},
         bool with_synonyms = false, bool with_documentation = false);
 
     Result<std::vector<Result<ListedOffset>>> list_offsets(

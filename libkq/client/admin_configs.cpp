@@ -20,7 +20,7 @@ using wire::DescribeLogDirsResponse;
 namespace {
 
 // Who must be asked about a resource.
-Result<BrokerId> home_of(const ConfigResource& resource) {
+Result<BrokerId> home_of(const DescribedResource& resource) {
     bool of_broker =
         resource.type == ResourceType::broker || resource.type == ResourceType::broker_logger;
     if (!of_broker || resource.name.empty()) return no_broker;
@@ -68,7 +68,7 @@ Result<std::vector<DescribedConfig>> settings_in(
 // ---- settings
 
 struct AdminCore::ConfigRound {
-    std::vector<ConfigResource> resources;
+    std::vector<DescribedResource> resources;
     std::vector<std::string> keys;
     bool with_synonyms = false;
     bool with_documentation = false;
@@ -125,7 +125,7 @@ struct AdminCore::ConfigRound {
     }
 };
 
-void AdminCore::describe_configs(std::vector<ConfigResource> resources,
+void AdminCore::describe_configs(std::vector<DescribedResource> resources,
                                  std::vector<std::string> keys, bool with_synonyms,
                                  bool with_documentation, MonoTime deadline,
                                  Callback<void(Result<Each<std::vector<DescribedConfig>>>)> done) {

@@ -37,7 +37,7 @@ public:
     void delete_topics(std::vector<std::string> names, MonoTime deadline,
                        Callback<void(Result<Each<Unit>>)> done);
 
-    void describe_configs(std::vector<ConfigResource> resources, std::vector<std::string> keys,
+    void describe_configs(std::vector<DescribedResource> resources, std::vector<std::string> keys,
                           bool with_synonyms, bool with_documentation, MonoTime deadline,
                           Callback<void(Result<Each<std::vector<DescribedConfig>>>)> done);
     void list_offsets(std::vector<OffsetQuery> queries, Isolation isolation, MonoTime deadline,

@@ -68,7 +68,7 @@ enum class ResourceType : std::int8_t {
     client_metrics = 16,
     group = 32
 };
-struct ConfigResource {
+struct DescribedResource {
     ResourceType type = ResourceType::topic;
     std::string name;  // of a broker: its id, or "" for the cluster-wide default
 };

@@ -101,6 +101,11 @@ STANDARD_HEADER = re.compile(r"^[a-z_0-9]+$")
 PROCESSOR_HEADERS = {"immintrin.h", "nmmintrin.h", "cpuid.h", "wmmintrin.h", "x86intrin.h"}
 
 
+# Settings whose names the code puts together, and where.
+BUILT_NAMES = {f"compression.{codec}.level": ["libkq/client/options.cpp"]
+               for codec in ("gzip", "lz4", "zstd")}
+
+
 def at(source, position_or_line, what):
     return f"{source.path}:{position_or_line}: {what}"
 
@@ -269,6 +274,8 @@ def config_effects(tree):
         if (source.in_library or source.in_program) and "libkq/base/config" not in source.path:
             for name in re.findall(r'"([a-z][\w.]*)"', source.text):
                 code.setdefault(name, set()).add(source.path)
+    for name in BUILT_NAMES:
+        code.setdefault(name, set()).update(BUILT_NAMES[name])
     # What stands in for a topic's setting is read with it.
     for match in re.finditer(r'CONFIG\("[\w.]+",[^\n]*"([\w. ]*)", \w+, acted_on,',
                              tree.read("libkq/base/config/topic.def")):
@@ -286,6 +293,8 @@ def config_effects(tree):
             line = source.line_of(match.start())
             if effect == "acted_on" and not where:
                 yield at(source, line, f"{name} is marked acted_on, but nothing reads it")
+            if effect == "accepted" and name.startswith("kq."):
+                yield at(source, line, f"{name} is ours and has no effect")
             # The same name may be a topic's, a client's and a broker's: one reader does not tell
             # which is read, so only names of one scope can be found out.
             if effect == "accepted" and where and scope in ("broker", "group") and "." in name:
