@@ -139,16 +139,24 @@ Status Log::roll(Offset base) {
     return done();
 }
 
+bool Log::has_snapshot(Offset offset) const {
+    return std::binary_search(snapshots_.begin(), snapshots_.end(), offset) ||
+           std::find(pending_snapshots_.begin(), pending_snapshots_.end(), offset) !=
+               pending_snapshots_.end();
+}
+
 // Kafka's snapshot, and our file beside it. Without either a restart reads the log instead.
 void Log::add_producer_snapshot(Offset offset) {
-    if (offset <= snapshot_end_) return;
-    small_files_.push_back({segment_path(place_.directory, offset, producer_snapshot_suffix),
-                            encode_snapshot(producers_)});
+    if (offset == Offset{0} || has_snapshot(offset)) return;
+    auto snapshot = encode_snapshot(producers_);
     if (producers_.size() > 0) {
         small_files_.push_back({earlier_batches_path(place_.directory, offset),
-                                encode_earlier_batches(producers_, clock_.mono())});
+                                encode_earlier_batches(producers_, snapshot, clock_.mono()),
+                                offset});
     }
-    snapshot_end_ = offset;
+    small_files_.push_back({segment_path(place_.directory, offset, producer_snapshot_suffix),
+                            std::move(snapshot), offset});
+    pending_snapshots_.push_back(offset);
 }
 
 }  // namespace kq

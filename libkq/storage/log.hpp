@@ -93,8 +93,8 @@ using OpenProgress = std::function<void(std::uint64_t bytes)>;
 
 class Log {
 public:
-    // Makes the directory and an empty log that begins at `start`. Blocks, but syncs nothing: the
-    // first sync does, before anything is promised.
+    // Makes the directory and an empty log that begins at `start`. Blocks; it is the first sync
+    // that makes the directory's own name durable.
     static Result<std::unique_ptr<Log>> create(FileSystem& files, const Clock& clock,
                                                LogPlace place, const LogOptions& options,
                                                Offset start = Offset{0});
@@ -187,9 +187,13 @@ public:
 
     // ---- Getting shorter
 
-    // Blocks. Drops everything at or beyond `end`; the next append goes to a new segment.
+    // Blocks. Drops everything at or beyond `end`, and what of a batch that `end` cuts lies before
+    // it; the next append goes to a new segment.
+    // Requires: the caller lowers the recovery point in the checkpoint file to `end` first, and to
+    // recovery_point() afterwards: a crash must not leave new records below a recovery point that
+    // never covered them.
     Status truncate_to(Offset end);
-    // Blocks. Drops everything.
+    // Blocks. Drops everything. Requires: the same, with `start`.
     Status truncate_fully_and_start_at(Offset start);
     // Records below `start` can no longer be read. Requires: start <= log_end().
     void advance_log_start(Offset start);
@@ -240,6 +244,7 @@ private:
     void close_active();
     Status add_segment(Offset base);
     void add_producer_snapshot(Offset offset);
+    bool has_snapshot(Offset offset) const;
 
     std::size_t segment_index_of(Offset offset) const;
     Offset segment_end(std::size_t index) const;  // where the next one begins, or the log ends
@@ -254,6 +259,7 @@ private:
     Status shorten_segment(Segment& segment, std::uint64_t bytes);
     Status sync_all();
     Status remove_snapshots_above(Offset offset);
+    std::size_t count_old_segments(WallTime now, Offset high_watermark) const;
     bool is_too_old(const Segment& segment, WallTime now) const;
     void drop_segments_before(std::size_t count, DeleteJob& job);
 
@@ -272,7 +278,7 @@ private:
 
     bool failed_ = false;  // what is on disk is known again only after the next open
     bool full_ = false;
-    std::uint64_t unchecked_bytes_ = 0;  // appended since the disk was last asked for its room
+    std::uint64_t unchecked_bytes_ = 0;  // may be appended before the disk is asked for its room
 
     // What the next sync has to do beside the segments.
     bool rolled_since_sync_ = false;
@@ -283,8 +289,9 @@ private:
     std::vector<std::string> written_files_;
     std::vector<SyncJob::SmallFile> small_files_;
     bool syncing_ = false;
-    Offset snapshot_end_{0};  // of the newest producer snapshot
-    bool changed_ = false;    // since it was opened, so that close_clean() has something to do
+    std::vector<Offset> snapshots_;          // of the producers, on disk and durable; ascending
+    std::vector<Offset> pending_snapshots_;  // will be with the next sync
+    bool changed_ = false;  // since it was opened, so that close_clean() has something to do
 
     std::vector<Staged> staged_;
     std::uint64_t staged_bytes_ = 0;

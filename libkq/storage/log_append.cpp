@@ -13,7 +13,8 @@ namespace kq {
 
 namespace {
 
-constexpr std::uint64_t room_check_bytes = std::uint64_t{16} << 20;
+// What is appended at most before the disk is asked again how much room it has.
+constexpr std::uint64_t unchecked_max = std::uint64_t{16} << 20;
 
 }  // namespace
 
@@ -155,15 +156,15 @@ Offset Log::next_offset() const {
 
 Status Log::admit(std::uint64_t bytes) {
     if (failed_) return Error{Errc::kafka_storage_error, "the log failed before"};
-    unchecked_bytes_ += bytes;
-    if (!full_ && unchecked_bytes_ < room_check_bytes) return done();
-    return find_room(bytes);
+    if (full_ || bytes > unchecked_bytes_) KQ_TRY(find_room(bytes));
+    unchecked_bytes_ -= std::min(bytes, unchecked_bytes_);
+    return done();
 }
 
 // Producers are refused before the disk is full, so that reads, deletions and the metadata log can
 // go on; and until there is room again.
 Status Log::find_room(std::uint64_t bytes) {
-    unchecked_bytes_ = 0;
+    unchecked_bytes_ = std::max(unchecked_max, bytes);
     if (options_.disk_reserve_bytes == 0 && !full_) return done();
     auto space = files_.free_space(place_.directory);
     if (!space.ok()) return note_failure(space.error());
@@ -176,6 +177,9 @@ Status Log::find_room(std::uint64_t bytes) {
             {kv("directory", place_.directory), kv("free_bytes", space.value().free_bytes)});
     }
     if (full_) return Error{Errc::disk_full, "the disk of " + place_.directory + " is full"};
+    // Other logs fill the same disk.
+    auto room = space.value().free_bytes - reserve;
+    unchecked_bytes_ = std::max(std::min(unchecked_max, room / 4), bytes);
     return done();
 }
 

@@ -15,6 +15,7 @@ constexpr std::string_view boot_name = "kq.boot";
 constexpr std::string_view recovery_points_name = "recovery-point-offset-checkpoint";
 constexpr std::string_view high_watermarks_name = "replication-offset-checkpoint";
 constexpr std::string_view log_starts_name = "log-start-offset-checkpoint";
+constexpr std::string_view cleaned_ends_name = "cleaner-offset-checkpoint";
 
 constexpr KqFileKind boot_kind{"boot", 1};
 constexpr std::size_t small_file_max = std::size_t{64} << 20;
@@ -84,6 +85,7 @@ Status LogDirectory::read_state() {
     recovery_points_ = read_checkpoint(recovery_points_name);
     high_watermarks_ = read_checkpoint(high_watermarks_name);
     log_starts_ = read_checkpoint(log_starts_name);
+    cleaned_ends_ = read_checkpoint(cleaned_ends_name);
     return done();
 }
 
@@ -173,6 +175,9 @@ OpenHints LogDirectory::hints_for(const TopicPartition& partition) const {
     }
     if (auto at = log_starts_.find(partition); at != log_starts_.end()) {
         hints.log_start = at->second;
+    }
+    if (auto at = cleaned_ends_.find(partition); at != cleaned_ends_.end()) {
+        hints.cleaned_end = at->second + 1;  // the checkpoint is where the next pass begins
     }
     return hints;
 }

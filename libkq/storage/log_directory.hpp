@@ -110,6 +110,7 @@ private:
     OffsetsByPartition recovery_points_;
     OffsetsByPartition high_watermarks_;
     OffsetsByPartition log_starts_;
+    OffsetsByPartition cleaned_ends_;
 };
 
 }  // namespace kq

@@ -8,6 +8,7 @@
 // errors   those of FileSystem; corrupt_file from searches that meet a damaged batch
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -44,6 +45,7 @@ private:
     struct SmallFile {
         std::string path;
         Bytes content;
+        Offset snapshot = no_offset;  // of the producers, which this belongs to
     };
     Status sync_file(File& file);
     Status write_small_file(const SmallFile& small);
@@ -56,6 +58,7 @@ private:
     std::vector<std::string> written_files_;  // index files and such, written but not synced
     std::vector<SmallFile> small_files_;      // to be written
     std::vector<std::string> directories_;
+    std::vector<Offset> snapshots_;
     std::uint64_t epochs_version_ = 0;
     bool sync_failed_ = false;  // the kernel may have dropped what it could not write: never retry
 };
@@ -138,7 +141,11 @@ private:
         Offset base;
         std::uint64_t size = 0;
         WallTime max_timestamp;
-        std::vector<OffsetEntry> offsets;  // those that are not in the index files yet
+        // Of the active segment: how many entries of its index files count, and those that are not
+        // there yet.
+        std::size_t offsets_in_file = std::numeric_limits<std::size_t>::max();
+        std::size_t times_in_file = std::numeric_limits<std::size_t>::max();
+        std::vector<OffsetEntry> offsets;
         std::vector<TimeEntry> times;
     };
     Result<std::optional<TimestampOffset>> first_at_least(WallTime timestamp) const;

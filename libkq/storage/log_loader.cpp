@@ -5,6 +5,7 @@
 #include "storage/log_loader.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.hpp"
 #include "storage/file_names.hpp"
@@ -25,7 +26,14 @@ Status LogLoader::create(Offset start) {
     log_.log_start_ = log_.log_end_ = start;
     log_.durable_end_ = log_.recovery_point_ = start;
     log_.parent_changed_ = true;
-    return log_.add_segment(start);
+    return add_first_segment(start);
+}
+
+// Its name is durable before there is a second one: a crash must not leave the log without its
+// beginning. (Without its whole directory it may.)
+Status LogLoader::add_first_segment(Offset base) {
+    KQ_TRY(log_.add_segment(base));
+    return log_.files_.sync_dir(log_.place_.directory);
 }
 
 // Not synced: a partition that was never synced holds nothing that was promised.
@@ -49,7 +57,10 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
 
     bool clean = hints.last_stop == LastStop::clean;
     auto& segments = log_.segments_;
-    auto first_scanned = clean ? segments.size() - 1 : log_.segment_index_of(hints.recovery_point);
+    // The segment before the recovery point, too, where that is the base of one: when it was taken
+    // the roll, which writes index files, had not happened yet.
+    auto first_scanned =
+        clean ? segments.size() - 1 : log_.segment_index_of(hints.recovery_point - 1);
     for (std::size_t i = 0; i < first_scanned; ++i)
         KQ_TRY(open_closed(*segments[i]));
     bool scan_needed = !clean;
@@ -58,13 +69,18 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
         scan_needed = !sound;
     }
     if (scan_needed) {
-        KQ_TRY(recover_from(first_scanned, progress));
+        KQ_TRY(recover_from(first_scanned, hints, progress));
     } else if (epochs_lost_ && log_.log_end_ > segments.front()->base()) {
-        KQ_TRY(rebuild_epochs());
+        KQ_TRY(rebuild_epochs(segments.size()));
     }
     KQ_TRY(settle_ends(hints));
-    if (!scan_needed) KQ_TRY(load_producers(log_.log_end_));
-    KQ_TRY(remove_stray_snapshots());
+    // The scan knew the producers from a snapshot before its first segment. A newer one may know
+    // more: of records that were deleted since.
+    bool has_newer = std::any_of(found_.snapshots.begin(), found_.snapshots.end(), [&](Offset at) {
+        return at > scanned_from_ && at <= log_.log_end_;
+    });
+    if (!scan_needed || has_newer) KQ_TRY(load_producers(log_.log_end_));
+    KQ_TRY(settle_snapshots(!scan_needed));
 
     log_.recovery_point_ = scan_needed
                                ? std::clamp(hints.recovery_point, log_.log_start_, log_.log_end_)
@@ -122,7 +138,7 @@ Status LogLoader::make_segments(Offset start) {
         log_.segments_.push_back(
             std::make_unique<Segment>(log_.files_, log_.place_.directory, base));
     }
-    if (log_.segments_.empty()) KQ_TRY(log_.add_segment(start));
+    if (log_.segments_.empty()) KQ_TRY(add_first_segment(start));
     return done();
 }
 
@@ -144,14 +160,16 @@ Status LogLoader::load_epochs() {
         find(path + ": " + epochs.error().message);
         return done();
     }
-    epochs_lost_ = false;
+    epochs_lost_ = epochs.value().empty();
     log_.epochs_ = EpochHistory(std::move(epochs).value());
     return done();
 }
 
-Status LogLoader::rebuild_epochs() {
+// From the first `count` segments.
+Status LogLoader::rebuild_epochs(std::size_t count) {
     log_.epochs_.clear();
-    for (const auto& segment : log_.segments_) {
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto& segment = log_.segments_[i];
         if (segment->size_bytes() == 0) continue;
         KQ_LET(auto file, log_.files_.open(segment->path(log_suffix), OpenMode::read));
         HeaderWalk walk(*file, 0, segment->size_bytes(), MayWait::yes);
@@ -176,31 +194,47 @@ Status LogLoader::rebuild_epochs() {
 
 // ---- Recovery
 
-Status LogLoader::recover_from(std::size_t first, const OpenProgress& progress) {
-    auto& segments = log_.segments_;
-    if (epochs_lost_) {
-        // Beyond the damage, if there is any, nothing is believed: settle_ends() cuts it off.
-        for (std::size_t i = first; i < segments.size(); ++i) {
-            KQ_TRY(segments[i]->open_file(OpenMode::read_write));
-        }
-        KQ_TRY(rebuild_epochs());
+Status LogLoader::recover_from(std::size_t first, const OpenHints& hints,
+                               const OpenProgress& progress) {
+    if (epochs_lost_) KQ_TRY(rebuild_epochs(first));
+    while (true) {
+        scanned_from_ = log_.segments_[first]->base();
+        KQ_TRY(load_producers(scanned_from_));
+        KQ_LET(auto expendable, scan_from(first, hints, progress));
+        if (expendable == 0) break;
+        KQ_TRY(drop_front(expendable));
+        first = 0;
     }
-    KQ_TRY(load_producers(segments[first]->base()));
+    return close_scanned(first);
+}
 
+// Scans to the end, or to the first damage, behind which everything goes. Segments that lie wholly
+// below the log start were being deleted, and may have holes or torn ends: how many of them are to
+// be dropped before the scan begins anew, or 0.
+Result<std::size_t> LogLoader::scan_from(std::size_t first, const OpenHints& hints,
+                                         const OpenProgress& progress) {
+    auto& segments = log_.segments_;
+    auto is_expendable_before = [&](std::size_t i) {
+        return i < segments.size() && segments[i]->base() <= hints.log_start;
+    };
     ScanStart start;
     start.next_expected = segments[first]->base();
+    start.gaps_below = log_.options_.compact ? Offset{std::numeric_limits<std::int64_t>::max()}
+                                             : hints.cleaned_end;
     for (std::size_t i = first; i < segments.size(); ++i) {
         auto& segment = *segments[i];
         // Compaction leaves gaps. Elsewhere a gap means that the tail of the segment before was
         // lost, and what follows is no continuation of it.
         bool follows = i == first || segment.base() == start.next_expected ||
-                       (log_.options_.compact && segment.base() > start.next_expected);
+                       (segment.base() > start.next_expected && segment.base() < start.gaps_below);
         if (!follows) {
             find(segment.path(log_suffix) + ": the log ends at " +
                  std::to_string(start.next_expected.value) + " before it");
+            if (is_expendable_before(i)) return i;
             KQ_TRY(cut_behind(i - 1, ScanResult{segments[i - 1]->size_bytes(), {}, {}, {}}));
             break;
         }
+        if (i > first) add_missing_snapshot(segment.base());
         start.base = segment.base();
         start.next_expected = std::max(start.next_expected, segment.base());
         KQ_LET(auto result, scan(segment, start));
@@ -211,24 +245,44 @@ Status LogLoader::recover_from(std::size_t first, const OpenProgress& progress) 
         if (result.damage) {
             find(segment.path(log_suffix) + ": at " + std::to_string(result.sound_bytes) + ": " +
                  *result.damage);
+            if (is_expendable_before(i + 1)) return i + 1;
             KQ_TRY(cut_behind(i, result));
             break;
         }
     }
     log_.log_end_ = start.next_expected;
-    // All but the last are closed; their indexes count once the next sync has brought them out.
-    for (std::size_t i = first; i < segments.size(); ++i) {
-        auto& segment = *segments[i];
-        if (i + 1 == segments.size()) {
-            segment.flush_indexes_sometimes();
-            continue;
-        }
+    return std::size_t{0};
+}
+
+// All but the last are closed; their indexes count once the next sync has brought them out.
+Status LogLoader::close_scanned(std::size_t first) {
+    for (std::size_t i = first; i + 1 < log_.segments_.size(); ++i) {
+        auto& segment = *log_.segments_[i];
         segment.close_indexes();
         for (auto suffix : {offset_index_suffix, time_index_suffix, transaction_index_suffix}) {
             log_.written_files_.push_back(segment.path(suffix));
         }
     }
+    log_.active().flush_indexes_sometimes();
     return done();
+}
+
+Status LogLoader::drop_front(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+        for (auto suffix :
+             {log_suffix, offset_index_suffix, time_index_suffix, transaction_index_suffix}) {
+            KQ_TRY(unlink_quietly(log_.segments_.front()->path(suffix)));
+        }
+        log_.segments_.erase(log_.segments_.begin());
+        ++log_.report_.removed_segments;
+    }
+    return log_.files_.sync_dir(log_.place_.directory);
+}
+
+// What retention will need to let go of the segments before.
+void LogLoader::add_missing_snapshot(Offset at) {
+    const auto& known = found_.snapshots;
+    if (!std::binary_search(known.begin(), known.end(), at)) log_.add_producer_snapshot(at);
 }
 
 Result<ScanResult> LogLoader::scan(Segment& segment, const ScanStart& start) {
@@ -277,6 +331,8 @@ Status LogLoader::cut_behind(std::size_t index, const ScanResult& result) {
     auto& segment = *segments[index];
     if (segment.file()->size() > result.sound_bytes) {
         KQ_TRY(segment.file()->truncate(result.sound_bytes));
+        // At once: the next start may find a later segment behind this one, and not look at it.
+        KQ_TRY(segment.file()->sync());
     }
     return done();
 }
@@ -292,7 +348,10 @@ Status LogLoader::settle_ends(const OpenHints& hints) {
         KQ_TRY(log_.drop_segments_from(0));
         log_.log_end_ = log_.log_start_;
         log_.producers_.clear();
-        KQ_TRY(log_.add_segment(log_.log_start_));
+        KQ_TRY(log_.remove_snapshots_above(Offset{-1}));
+        found_.snapshots.clear();
+        found_.earlier.clear();
+        KQ_TRY(add_first_segment(log_.log_start_));
     }
     bool from_end = log_.epochs_.truncate_from_end(log_.log_end_);
     bool from_start = log_.epochs_.truncate_from_start(log_.log_start_);

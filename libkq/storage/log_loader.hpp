@@ -47,8 +47,9 @@ private:
     Status remove_orphans(const std::vector<std::string>& names);
     Status write_metadata();
     Status make_segments(Offset start);
+    Status add_first_segment(Offset base);
     Status load_epochs();
-    Status rebuild_epochs();
+    Status rebuild_epochs(std::size_t count);
 
     Status open_closed(Segment& segment);
     Result<bool> open_active(Segment& segment);
@@ -56,11 +57,17 @@ private:
     Result<std::optional<OffsetEntry>> last_offset_entry(const Segment& segment,
                                                          std::size_t& count);
     Result<std::optional<TimeEntry>> last_time_entry(const Segment& segment, std::size_t& count);
+    Result<bool> begins_with_timestamp(const Segment& segment);
     Status load_transactions(Segment& segment);
     Status rebuild_transactions(Segment& segment);
 
-    Status recover_from(std::size_t first, const OpenProgress& progress);
+    Status recover_from(std::size_t first, const OpenHints& hints, const OpenProgress& progress);
+    Result<std::size_t> scan_from(std::size_t first, const OpenHints& hints,
+                                  const OpenProgress& progress);
+    Status close_scanned(std::size_t first);
+    Status drop_front(std::size_t count);
     Result<ScanResult> scan(Segment& segment, const ScanStart& start);
+    void add_missing_snapshot(Offset at);
     Status cut_behind(std::size_t index, const ScanResult& result);
     Status settle_ends(const OpenHints& hints);
 
@@ -69,7 +76,7 @@ private:
     Status read_snapshot(Offset at, ProducerTable& table);
     Status walk_producers(Offset from, Offset end, ProducerTable& table,
                           std::vector<AbortedTransaction>* aborted);
-    Status remove_stray_snapshots();
+    Status settle_snapshots(bool durable);
 
     void find(std::string what);
     Status unlink_quietly(const std::string& path);
@@ -77,6 +84,7 @@ private:
     Log& log_;
     MonoTime now_;
     Found found_;
+    Offset scanned_from_{0};
     bool snapshots_listed_ = false;
     bool epochs_lost_ = false;
 };

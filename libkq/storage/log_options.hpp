@@ -45,6 +45,7 @@ struct OpenHints {
     LastStop last_stop = LastStop::host_died;
     Offset recovery_point{0};  // everything below is synced and was checked
     Offset log_start{0};       // records below are deleted; a log may begin later than that
+    Offset cleaned_end{0};     // compaction came so far, once or now: offsets below may have gaps
 };
 
 }  // namespace kq

@@ -228,6 +228,8 @@ TimestampSearch Log::make_search(std::optional<WallTime> at_least) const {
             auto times = segment.time_index().not_flushed();
             candidate.offsets.assign(offsets.begin(), offsets.end());
             candidate.times.assign(times.begin(), times.end());
+            candidate.offsets_in_file = segment.offset_index().flushed();
+            candidate.times_in_file = segment.time_index().flushed();
         }
         search.candidates_.push_back(std::move(candidate));
     }
@@ -316,6 +318,8 @@ Result<std::uint64_t> TimestampSearch::start_position(const Candidate& candidate
         if (parsed_times.ok() && parsed_offsets.ok()) {
             times = std::move(parsed_times).value();
             offsets = std::move(parsed_offsets).value();
+            times.resize(std::min(times.size(), candidate.times_in_file));
+            offsets.resize(std::min(offsets.size(), candidate.offsets_in_file));
         }
     }
     auto from = static_cast<std::int32_t>(std::max<std::int64_t>(from_ - candidate.base, 0));

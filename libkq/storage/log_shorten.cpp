@@ -13,13 +13,13 @@
 
 namespace kq {
 
+// The snapshot of the producers at its base is not the segment's: it tells of what was before.
 std::vector<std::string> Log::segment_files(const Segment& segment) const {
     std::vector<std::string> paths;
-    for (auto suffix : {log_suffix, offset_index_suffix, time_index_suffix,
-                        transaction_index_suffix, producer_snapshot_suffix}) {
+    for (auto suffix :
+         {log_suffix, offset_index_suffix, time_index_suffix, transaction_index_suffix}) {
         paths.push_back(segment.path(suffix));
     }
-    paths.push_back(earlier_batches_path(place_.directory, segment.base()));
     return paths;
 }
 
@@ -55,6 +55,7 @@ Status Log::cut_at(Offset end) {
         if (!more) break;
         if (header.last_offset() < end) continue;
         cut = walk.position();
+        if (header.base_offset < log_start_) return drop_all(log_start_);
         end = std::min(end, header.base_offset);
         break;
     }
@@ -81,6 +82,8 @@ Status Log::shorten_segment(Segment& segment, std::uint64_t bytes) {
     segment.set_size(bytes);
     segment.synced_bytes = 0;
     segment.allocated_bytes = 0;
+    // Before its successor exists: a crash must not leave both with the same offsets.
+    KQ_TRY(segment.file()->sync());
     LogLoader loader(*this);
     return loader.rebuild_indexes(segment);
 }
@@ -128,19 +131,16 @@ Status Log::drop_segments_from(std::size_t first) {
 }
 
 Status Log::remove_snapshots_above(Offset offset) {
-    small_files_.clear();
-    snapshot_end_ = Offset{0};
+    std::erase_if(small_files_, [&](const auto& small) { return small.snapshot > offset; });
+    std::erase_if(pending_snapshots_, [&](Offset at) { return at > offset; });
+    std::erase_if(snapshots_, [&](Offset at) { return at > offset; });
     KQ_LET(auto names, files_.list(place_.directory));
     for (const auto& name : names) {
         auto at = offset_in_name(name, producer_snapshot_suffix);
         if (!at) at = offset_in_earlier_batches_name(name);
-        if (!at) continue;
-        if (*at > offset) {
-            KQ_TRY(files_.unlink(place_.directory + '/' + name));
-            names_changed_ = true;
-        } else {
-            snapshot_end_ = std::max(snapshot_end_, *at);
-        }
+        if (!at || *at <= offset) continue;
+        KQ_TRY(files_.unlink(place_.directory + '/' + name));
+        names_changed_ = true;
     }
     return done();
 }
@@ -162,12 +162,24 @@ DeleteJob Log::delete_old_segments(WallTime now, Offset high_watermark) {
     job.log_start_ = log_start_;
     if (failed_) return job;
 
+    auto count = count_old_segments(now, high_watermark);
+    // The end of the log, and what is known about producers, must outlive its records.
+    if (count > 0 && count == segments_.size() && !roll(log_end_).ok()) --count;
+    while (count > 0 && producers_.size() > 0 &&
+           !std::binary_search(snapshots_.begin(), snapshots_.end(), segments_[count]->base())) {
+        --count;  // until the next sync has brought out the snapshot
+    }
+    drop_segments_before(count, job);
+    return job;
+}
+
+std::size_t Log::count_old_segments(WallTime now, Offset high_watermark) const {
     auto excess = options_.delete_old && options_.retention_bytes >= 0
                       ? static_cast<std::int64_t>(size_bytes()) - options_.retention_bytes
                       : std::int64_t{0};
     std::size_t count = 0;
     for (; count < segments_.size(); ++count) {
-        auto& segment = *segments_[count];
+        const auto& segment = *segments_[count];
         bool is_active = count + 1 == segments_.size();
         if (segment_end(count) > high_watermark) break;
         if (is_active && segment.size_bytes() == 0) break;
@@ -178,11 +190,7 @@ DeleteJob Log::delete_old_segments(WallTime now, Offset high_watermark) {
         if (!goes) break;
         excess -= bytes;
     }
-    if (count == 0) return job;
-    // The end of the log, and what is known about producers, must outlive its records.
-    if (count == segments_.size() && !roll(log_end_).ok()) --count;
-    drop_segments_before(count, job);
-    return job;
+    return count;
 }
 
 bool Log::is_too_old(const Segment& segment, WallTime now) const {
@@ -193,12 +201,17 @@ bool Log::is_too_old(const Segment& segment, WallTime now) const {
 
 void Log::drop_segments_before(std::size_t count, DeleteJob& job) {
     for (std::size_t i = 0; i < count; ++i) {
-        job.steps_.push_back(segment_files(*segments_[i]));
+        auto paths = segment_files(*segments_[i]);
+        paths.push_back(segments_[i]->path(producer_snapshot_suffix));
+        paths.push_back(earlier_batches_path(place_.directory, segments_[i]->base()));
+        job.steps_.push_back(std::move(paths));
         job.bytes_ += segments_[i]->size_bytes();
     }
     segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
     if (count > 0) {
-        advance_log_start(std::max(log_start_, segments_.front()->base()));
+        auto first = segments_.front()->base();
+        std::erase_if(snapshots_, [&](Offset at) { return at < first; });
+        advance_log_start(std::max(log_start_, first));
         changed_ = true;
         place_.logger.info("segments deleted", {kv("directory", place_.directory),
                                                 kv("count", count), kv("log_start", log_start_)});

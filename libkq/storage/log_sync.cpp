@@ -2,6 +2,7 @@
 //
 // Log: durability, and the jobs of the I/O pool that make it.
 #include <algorithm>
+#include <utility>
 
 #include "base/check.hpp"
 #include "base/mutant.hpp"
@@ -38,15 +39,14 @@ SyncJob Log::begin_sync() {
     std::reverse(job.segments_.begin(), job.segments_.end());
 
     job.epochs_version_ = epochs_version_;
-    job.small_files_ = std::move(small_files_);
-    small_files_.clear();
+    job.small_files_ = std::exchange(small_files_, {});
+    job.snapshots_ = std::exchange(pending_snapshots_, {});
     if (epochs_version_ != epochs_synced_version_) {
         auto text = format_epoch_checkpoint(epochs_.entries());
         job.small_files_.push_back(
-            {place_.directory + '/' + std::string(epoch_file_name), to_bytes(as_bytes(text))});
+            {place_.directory + '/' + std::string(epoch_file_name), to_bytes(as_bytes(text)), {}});
     }
-    job.written_files_ = std::move(written_files_);
-    written_files_.clear();
+    job.written_files_ = std::exchange(written_files_, {});
     if (names_changed_ || !job.small_files_.empty()) {
         job.directories_.push_back(place_.directory);
         if (parent_changed_) job.directories_.push_back(parent_of(place_.directory));
@@ -68,6 +68,8 @@ void Log::finish_sync(const SyncJob& job, const Status& result) {
         }
         unload_cold_segments(active());
         epochs_synced_version_ = job.epochs_version_;
+        snapshots_.insert(snapshots_.end(), job.snapshots_.begin(), job.snapshots_.end());
+        std::sort(snapshots_.begin(), snapshots_.end());
         durable_end_ = std::max(durable_end_, job.end());
         recovery_point_ = std::max(recovery_point_, job.end());
         return;
@@ -85,6 +87,8 @@ void Log::finish_sync(const SyncJob& job, const Status& result) {
     small_files_.insert(small_files_.begin(), job.small_files_.begin(), job.small_files_.end());
     written_files_.insert(written_files_.begin(), job.written_files_.begin(),
                           job.written_files_.end());
+    pending_snapshots_.insert(pending_snapshots_.begin(), job.snapshots_.begin(),
+                              job.snapshots_.end());
     names_changed_ = true;
     parent_changed_ = parent_changed_ || job.directories_.size() > 1;
 }

@@ -20,7 +20,6 @@ Status LogLoader::load_producers(Offset end) {
     log_.producers_.clear();
     Offset from;
     KQ_TRY(load_snapshot(end, log_.producers_, from));
-    log_.snapshot_end_ = from;
     return walk_producers(from, end, log_.producers_, nullptr);
 }
 
@@ -75,7 +74,7 @@ Status LogLoader::read_snapshot(Offset at, ProducerTable& table) {
     auto earlier = read_file(log_.files_, earlier_path, snapshot_bytes_max);
     if (earlier.code() == Errc::not_found) return done();
     if (!earlier.ok() && earlier.code() != Errc::corrupt_file) return earlier.error();
-    auto added = earlier.ok() ? decode_earlier_batches(earlier.value(), now_, table)
+    auto added = earlier.ok() ? decode_earlier_batches(earlier.value(), content, now_, table)
                               : Status(earlier.error());
     if (added.code() == Errc::corrupt_file) {
         find(earlier_path + ": " + added.error().message);
@@ -117,19 +116,31 @@ Status LogLoader::walk_producers(Offset from, Offset end, ProducerTable& table,
     return done();
 }
 
-// Snapshots that belong to no segment and are not the newest, and those beyond the end.
-Status LogLoader::remove_stray_snapshots() {
+// Snapshots beyond the end, and those that belong to no segment and are not the newest.
+Status LogLoader::settle_snapshots(bool durable) {
+    auto newest = Offset{0};
+    for (auto at : found_.snapshots) {
+        if (at <= log_.log_end_) newest = std::max(newest, at);
+    }
+    bool removed_beyond = false;
     auto is_stray = [&](Offset at) {
+        removed_beyond = removed_beyond || at > log_.log_end_;
         bool of_segment = log_.segments_[log_.segment_index_of(at)]->base() == at;
-        return at > log_.log_end_ || (!of_segment && at != log_.snapshot_end_);
+        return at > log_.log_end_ || (!of_segment && at != newest);
     };
     for (auto at : found_.snapshots) {
-        if (!is_stray(at)) continue;
-        KQ_TRY(unlink_quietly(segment_path(log_.place_.directory, at, producer_snapshot_suffix)));
+        if (is_stray(at)) {
+            KQ_TRY(
+                unlink_quietly(segment_path(log_.place_.directory, at, producer_snapshot_suffix)));
+        } else {
+            (durable ? log_.snapshots_ : log_.pending_snapshots_).push_back(at);
+        }
     }
     for (auto at : found_.earlier) {
         if (is_stray(at)) KQ_TRY(unlink_quietly(earlier_batches_path(log_.place_.directory, at)));
     }
+    // They must not come back when the log has grown beyond them with other records.
+    if (removed_beyond) KQ_TRY(log_.files_.sync_dir(log_.place_.directory));
     return done();
 }
 

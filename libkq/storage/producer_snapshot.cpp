@@ -106,8 +106,9 @@ Status decode_snapshot(ByteView file, MonoTime now, ProducerTable& table) {
     return done();
 }
 
-Bytes encode_earlier_batches(const ProducerTable& table, MonoTime now) {
+Bytes encode_earlier_batches(const ProducerTable& table, ByteView snapshot, MonoTime now) {
     Bytes content;
+    append_be(content, load_be<std::uint32_t>(snapshot.data() + crc_at));
     append_be(content, static_cast<std::uint32_t>(table.size()));
     for (auto producer : table.producers()) {
         const auto& entry = *table.find(producer);
@@ -128,11 +129,15 @@ Bytes encode_earlier_batches(const ProducerTable& table, MonoTime now) {
     return wrap_kq_file(earlier_batches_kind, content);
 }
 
-Status decode_earlier_batches(ByteView file, MonoTime now, ProducerTable& table) {
+Status decode_earlier_batches(ByteView file, ByteView snapshot, MonoTime now,
+                              ProducerTable& table) {
     KQ_LET(auto opened, unwrap_kq_file(earlier_batches_kind, file));
     Cursor in(opened.content);
     auto malformed = Error{Errc::corrupt_file, "the list of earlier batches makes no sense"};
-    if (!in.has(4)) return malformed;
+    if (!in.has(8) || snapshot.size() < entries_at) return malformed;
+    if (in.take<std::uint32_t>() != load_be<std::uint32_t>(snapshot.data() + crc_at)) {
+        return Error{Errc::corrupt_file, "it belongs to another snapshot"};
+    }
 
     std::vector<std::pair<ProducerId, ProducerEntry>> completed;
     for (auto left = in.take<std::uint32_t>(); left > 0; --left) {

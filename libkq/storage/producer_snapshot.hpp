@@ -4,8 +4,9 @@
 // of each producer, and kq.<offset>.producers beside it, which holds the four before.
 //
 // shape    .snapshot: int16 version 1, uint32 crc32c of all behind it, int32 count, 46 bytes a
-//          producer. kq file: an envelope (storage/kq_file.hpp) of kind "prod" around a count and
-//          per producer: id, epoch, ms of silence, number of earlier batches and those batches
+//          producer. kq file: an envelope (storage/kq_file.hpp) of kind "prod" around the crc in
+//          the snapshot that it belongs to, a count, and per producer: id, epoch, ms of silence,
+//          number of earlier batches and those batches
 // errors   corrupt_file: the file is to be ignored; unsupported: a newer version
 // source   docs/formats.md, "Producer snapshots"
 #pragma once
@@ -19,8 +20,10 @@ Bytes encode_snapshot(const ProducerTable& table);
 // Fills `table`; every producer counts as seen at `now`.
 Status decode_snapshot(ByteView file, MonoTime now, ProducerTable& table);
 
-Bytes encode_earlier_batches(const ProducerTable& table, MonoTime now);
-// Adds what fits to what decode_snapshot() made: same epoch, batches that end before the known one.
-Status decode_earlier_batches(ByteView file, MonoTime now, ProducerTable& table);
+// `snapshot` is what encode_snapshot() gave.
+Bytes encode_earlier_batches(const ProducerTable& table, ByteView snapshot, MonoTime now);
+// Adds to what decode_snapshot() made of `snapshot`. corrupt_file too where the file belongs to
+// another snapshot of the same offset.
+Status decode_earlier_batches(ByteView file, ByteView snapshot, MonoTime now, ProducerTable& table);
 
 }  // namespace kq

@@ -69,6 +69,7 @@ void Segment::restart_indexes() {
     loaded_.reset();
     hint_.reset();
     size_ = 0;
+    closed_ = false;
 }
 
 bool Segment::must_roll_before(const Arrival& arrival, const LogOptions& options) const {

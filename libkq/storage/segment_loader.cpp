@@ -50,6 +50,15 @@ Result<std::optional<OffsetEntry>> LogLoader::last_offset_entry(const Segment& s
     return std::optional<OffsetEntry>{entry};
 }
 
+Result<bool> LogLoader::begins_with_timestamp(const Segment& segment) {
+    if (segment.size_bytes() == 0) return false;
+    KQ_LET(auto file, log_.files_.open(segment.path(log_suffix), OpenMode::read));
+    HeaderWalk walk(*file, 0, segment.size_bytes(), MayWait::yes);
+    BatchHeader header;
+    KQ_LET(bool some, walk.next(header));
+    return some && header.max_timestamp > no_timestamp;
+}
+
 Result<std::optional<TimeEntry>> LogLoader::last_time_entry(const Segment& segment,
                                                             std::size_t& count) {
     // Two entries: one of zeros alone may be a record of 1970, behind another it is Kafka's
@@ -57,7 +66,12 @@ Result<std::optional<TimeEntry>> LogLoader::last_time_entry(const Segment& segme
     KQ_LET(auto tail,
            read_tail(log_.files_, segment.path(time_index_suffix), 2 * TimeEntry::bytes));
     count = static_cast<std::size_t>(tail.file_bytes / TimeEntry::bytes);
-    if (tail.file_bytes == 0) return std::optional<TimeEntry>{};
+    if (tail.file_bytes == 0) {
+        // A stop leaves at least one entry, if there is a timestamp to put into it.
+        KQ_LET(bool expected, begins_with_timestamp(segment));
+        if (expected) return Error{Errc::corrupt_file, "the time index is empty"};
+        return std::optional<TimeEntry>{};
+    }
     if (tail.file_bytes % TimeEntry::bytes != 0) {
         return Error{Errc::corrupt_file, "not whole entries"};
     }

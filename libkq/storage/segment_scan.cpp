@@ -99,7 +99,8 @@ Result<std::optional<Error>> other_format(Window& window, std::uint64_t position
         whole = message.size() >= size &&
                 load_be<std::uint32_t>(message.data() + batch_prefix_bytes) ==
                     crc32_ieee(message.subspan(16, static_cast<std::size_t>(size) - 16));
-    } else if (magic > batch_magic && size >= batch_header_bytes) {
+    } else if (magic == batch_magic + 1 && size >= batch_header_bytes) {
+        // Where 2 has it. Higher numbers are more likely a flipped bit than the format after next.
         auto claimed = load_be<std::uint32_t>(head.data() + batch_at::crc);
         KQ_LET(auto found, stored_crc(window, position, static_cast<std::size_t>(size)));
         whole = claimed == found;
@@ -117,6 +118,10 @@ Result<std::optional<std::string>> find_damage(Window& window, const ScanStart& 
     using Found = std::optional<std::string>;
     if (header.base_offset < so_far.next) {
         return Found{"offset " + std::to_string(header.base_offset.value) + " where at least " +
+                     std::to_string(so_far.next.value) + " should stand"};
+    }
+    if (header.base_offset > so_far.next && header.base_offset >= start.gaps_below) {
+        return Found{"offset " + std::to_string(header.base_offset.value) + " where " +
                      std::to_string(so_far.next.value) + " should stand"};
     }
     if (header.last_offset() - start.base > std::numeric_limits<std::int32_t>::max()) {

@@ -23,6 +23,9 @@ struct ScanStart {
     Offset base;           // of the segment
     Offset next_expected;  // no batch begins below it
     Epoch epoch_floor = no_epoch;
+    // Below it compaction may have left gaps between offsets. Beyond it a gap is damage: base
+    // offsets are not under the checksum.
+    Offset gaps_below{0};
 };
 
 struct ScanResult {
