@@ -138,7 +138,7 @@ TEST_CASE("what is announced is what is served, Produce from version 0", "[broke
 
 TEST_CASE("ApiVersions of the future is answered in version 0 with what we speak", "[broker]") {
     DispatchScene scene;
-    auto answer = scene.ask(18, 99, as_bytes("whatever follows"));
+    auto answer = scene.ask(18, 99, as_bytes("whatever follows"), true);
     REQUIRE(answer);
     auto frame = wire::decode_response_header(*answer, wire::api_versions_api, 0).value();
     CHECK(frame.correlation_id == 77);
@@ -153,7 +153,7 @@ TEST_CASE("what is not served closes the connection, and says so in the counters
     CHECK_FALSE(scene.ask(2, 7, {}, true));  // known to the protocol, not in this table
     CHECK_FALSE(scene.ask(999, 0, {}));
     CHECK(scene.closed("unknown_api") == 2);
-    CHECK_FALSE(scene.ask(0, 99, {}));
+    CHECK_FALSE(scene.ask(0, 99, {}, true));
     CHECK(scene.closed("unsupported_version") == 1);
     auto cut = body_of(produce_request(1), 3);
     cut.pop_back();
