@@ -25,6 +25,16 @@ PartitionAssignment assignment_of(const PartitionRegistration& partition) {
     return assignment;
 }
 
+// Every log rolls a little earlier than segment.ms, each by a part of segment.jitter.ms of its own,
+// so that many logs made together are not rolled together.
+LogOptions log_options_for(const TopicSettings& settings, const TopicIdPartition& id) {
+    LogOptions options = settings.log;
+    const auto bound = static_cast<std::uint64_t>(settings.segment_jitter_max.count()) + 1;
+    options.segment_jitter_ms =
+        Millis{static_cast<std::int64_t>(std::hash<TopicIdPartition>{}(id) % bound)};
+    return options;
+}
+
 }  // namespace
 
 void PartitionSet::apply(const MetadataImage& image, const MetadataDelta& delta, Task on_applied) {
@@ -64,9 +74,10 @@ void PartitionSet::host(const TopicIdPartition& id, const std::string& topic,
                         const std::shared_ptr<Opening>& ticket) {
     Hosted* hosted = lookup(id);
     if (hosted == nullptr) {
+        TopicSettings settings = settings_.settings_of(*image_, topic);
+        settings.log = log_options_for(settings, id);
         auto made = std::make_unique<Hosted>(loop_, id, TopicPartition{topic, id.partition},
-                                             options_.broker, settings_.settings_of(*image_, topic),
-                                             watches_gauge_);
+                                             options_.broker, settings, watches_gauge_);
         hosted = made.get();
         hosted_.emplace(id, std::move(made));
         by_id_.emplace(id, hosted);
@@ -89,9 +100,9 @@ void PartitionSet::reconfigure(const MetadataDelta& delta) {
         const std::string& topic = hosted->partition.name().topic;
         if (!all && !delta.changed_configs.contains({ConfigResourceType::topic, topic})) continue;
         const TopicSettings settings = settings_.settings_of(*image_, topic);
-        hosted->log_options = settings.log;
+        hosted->log_options = log_options_for(settings, id);
         hosted->delete_delay = settings.delete_delay;
-        if (Log* log = hosted->partition.log()) log->set_options(settings.log);
+        if (Log* log = hosted->partition.log()) log->set_options(hosted->log_options);
         Effects effects;
         hosted->partition.step(settings.partition, effects);
         perform(*hosted, effects);
