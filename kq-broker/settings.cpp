@@ -155,8 +155,10 @@ Result<BrokerSettings> settle_broker(const BrokerCommandOptions& options, const 
     BrokerSettings out;
     Collector settings(out);
     if (options.config_file) {
-        KQ_LET(auto file, load_config_file(files, *options.config_file, ConfigScope::broker));
-        settings.take_file(std::move(file), *options.config_file);
+        auto file = load_config_file(files, *options.config_file, ConfigScope::broker);
+        // Whatever is wrong with it, the command line named it.
+        if (!file.ok()) return Error{Errc::usage, file.error().message};
+        settings.take_file(std::move(file).value(), *options.config_file);
     }
     out.ephemeral = options.ephemeral || (for_child && !options.data && !options.config_file);
     KQ_TRY(set_listeners(options, for_child, settings));
