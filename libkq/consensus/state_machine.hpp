@@ -10,7 +10,7 @@
 //
 // shape    a Machine gives
 //            using State, Record;
-//            static LogRecord encode(const State&, const Record&)
+//            static LogRecord encode(const State&, Record&)   drops what cannot be written now
 //            static void apply(State&, std::span<const Record>, Offset first)
 //          apply cannot fail and decides nothing; encode sees the state before the run
 //          decide is any callable `Decision<Record, Response>(const State&, Offset next)`; it
@@ -162,11 +162,11 @@ private:
         Callback<void(Status)> answer;
     };
 
-    Status write(const std::vector<Record>& records) KQ_ON(loop_) {
+    Status write(std::vector<Record>& records) KQ_ON(loop_) {
         const Offset first = log_.log_end();
         std::vector<LogRecord> encoded;
         encoded.reserve(records.size());
-        for (const auto& record : records)
+        for (auto& record : records)
             encoded.push_back(Machine::encode(state_, record));
         KQ_LET(const Offset last, log_.append(epoch_, std::move(encoded)));
         KQ_CHECK(last == first + (static_cast<std::int64_t>(records.size()) - 1));

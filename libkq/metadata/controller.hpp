@@ -39,7 +39,7 @@ struct ControllerContext {
 struct ControllerMachine {
     using State = MetadataReplay;
     using Record = wire::MetadataRecord;
-    static LogRecord encode(const State& state, const Record& record);
+    static LogRecord encode(const State& state, Record& record);
     static void apply(State& state, std::span<const Record> records, Offset first);
 };
 

@@ -9,8 +9,8 @@
 
 namespace kq {
 
-LogRecord ControllerMachine::encode(const State& state, const Record& record) {
-    const auto version = record_version(record, state.state().metadata_version());
+LogRecord ControllerMachine::encode(const State& state, Record& record) {
+    const auto version = fit_to_level(record, state.state().metadata_version());
     return {std::nullopt, wire::encode_metadata_record(record, version)};
 }
 

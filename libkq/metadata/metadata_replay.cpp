@@ -163,7 +163,11 @@ Status MetadataReplay::apply(std::span<const wire::MetadataRecord> records, Meta
     return done();
 }
 
-Status write_as_records(const MetadataState& state, const Sink& sink) {
+Status write_as_records(const MetadataState& state, const Sink& take) {
+    const Sink sink = [&](wire::MetadataRecord record) {
+        fit_to_level(record, state.metadata_version());
+        return take(record);
+    };
     KQ_TRY(write_cluster(state, sink));
     KQ_TRY(write_topics(state, sink));
     KQ_TRY(write_quotas(*state.carried, sink));
@@ -202,6 +206,28 @@ std::int16_t record_version(const wire::MetadataRecord& record, std::int16_t met
         return change->in_controlled_shutdown != 0 ? 1 : 0;
     }
     return 0;
+}
+
+std::int16_t fit_to_level(wire::MetadataRecord& record, std::int16_t metadata_version) {
+    const auto version = record_version(record, metadata_version);
+    if (auto* broker = std::get_if<wire::RegisterBrokerRecord>(&record)) {
+        if (version < 4) broker->cordoned_log_dirs.reset();
+        if (version < 3) broker->log_dirs.clear();
+        if (version < 2) broker->is_migrating_zk_broker = false;
+    } else if (auto* partition = std::get_if<wire::PartitionRecord>(&record)) {
+        if (version < 1) partition->directories.clear();
+        if (version < 2) {
+            partition->eligible_leader_replicas.reset();
+            partition->last_known_elr.reset();
+        }
+    } else if (auto* change = std::get_if<wire::PartitionChangeRecord>(&record)) {
+        if (version < 1) change->directories.reset();
+        if (version < 2) {
+            change->eligible_leader_replicas.reset();
+            change->last_known_elr.reset();
+        }
+    }
+    return version;
 }
 
 }  // namespace kq

@@ -44,12 +44,14 @@ private:
     std::optional<std::vector<wire::MetadataRecord>> transaction_;
 };
 
-// The state as records, in the order of Kafka's snapshots: applied to an empty state they give an
-// equal one. Stops at the first error of `sink`.
+// The state as records of its metadata.version, in the order of Kafka's snapshots: applied to an
+// empty state they give an equal one. Stops at the first error of `sink`.
 Status write_as_records(const MetadataState& state,
                         const std::function<Status(const wire::MetadataRecord&)>& sink);
 
 // In which version of its schema a record is written, so that nodes at this level can read it.
 std::int16_t record_version(const wire::MetadataRecord& record, std::int16_t metadata_version);
+// Drops from the record what that version cannot say, and returns the version.
+std::int16_t fit_to_level(wire::MetadataRecord& record, std::int16_t metadata_version);
 
 }  // namespace kq
