@@ -13,7 +13,7 @@
 
 namespace kq {
 
-Log::Log(FileSystem& files, const Clock& clock, LogPlace place, const LogOptions& options)
+Log::Log(Key, FileSystem& files, const Clock& clock, LogPlace place, const LogOptions& options)
     : files_(files),
       clock_(clock),
       place_(std::move(place)),
@@ -24,7 +24,7 @@ Log::~Log() = default;
 
 Result<std::unique_ptr<Log>> Log::create(FileSystem& files, const Clock& clock, LogPlace place,
                                          const LogOptions& options, Offset start) {
-    std::unique_ptr<Log> log(new Log(files, clock, std::move(place), options));
+    auto log = std::make_unique<Log>(Key(), files, clock, std::move(place), options);
     LogLoader loader(*log);
     KQ_TRY(loader.create(start));
     return log;
@@ -33,7 +33,7 @@ Result<std::unique_ptr<Log>> Log::create(FileSystem& files, const Clock& clock, 
 Result<std::unique_ptr<Log>> Log::open(FileSystem& files, const Clock& clock, LogPlace place,
                                        const LogOptions& options, const OpenHints& hints,
                                        const OpenProgress& progress) {
-    std::unique_ptr<Log> log(new Log(files, clock, std::move(place), options));
+    auto log = std::make_unique<Log>(Key(), files, clock, std::move(place), options);
     LogLoader loader(*log);
     KQ_TRY(loader.load(hints, progress));
     return log;

@@ -93,6 +93,13 @@ using OpenProgress = std::function<void(std::uint64_t bytes)>;
 
 class Log {
 public:
+    // Only create() and open() have one.
+    class Key {
+        friend class Log;
+        Key() {}
+    };
+    Log(Key, FileSystem& files, const Clock& clock, LogPlace place, const LogOptions& options);
+
     // Makes the directory and an empty log that begins at `start`. Blocks; it is the first sync
     // that makes the directory's own name durable.
     static Result<std::unique_ptr<Log>> create(FileSystem& files, const Clock& clock,
@@ -224,8 +231,6 @@ private:
         std::optional<AbortedTransaction> aborted;
     };
     using AppendResults = std::vector<Result<AppendResult>>;
-
-    Log(FileSystem& files, const Clock& clock, LogPlace place, const LogOptions& options);
 
     Segment& active() const { return *segments_.back(); }
     Offset next_offset() const;  // behind what is staged

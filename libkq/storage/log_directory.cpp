@@ -35,15 +35,15 @@ Status make_durable_directory(FileSystem& files, const std::string& path) {
 
 }  // namespace
 
-LogDirectory::LogDirectory(FileSystem& files, std::string path, Logger logger)
+LogDirectory::LogDirectory(Key, FileSystem& files, std::string path, Logger logger)
     : files_(files), path_(std::move(path)), logger_(std::move(logger)) {}
 
 LogDirectory::~LogDirectory() = default;
 
 Result<std::unique_ptr<LogDirectory>> LogDirectory::open(FileSystem& files, std::string path,
                                                          Logger logger) {
-    std::unique_ptr<LogDirectory> directory(
-        new LogDirectory(files, std::move(path), std::move(logger)));
+    auto directory =
+        std::make_unique<LogDirectory>(Key(), files, std::move(path), std::move(logger));
     KQ_TRY(make_durable_directory(files, directory->path_));
     KQ_LET(directory->lock_, files.lock(directory->file(lock_name)));
     KQ_TRY(directory->read_state());

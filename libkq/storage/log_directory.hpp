@@ -39,6 +39,13 @@ struct PartitionDirectory {
 
 class LogDirectory {
 public:
+    // Only open() has one.
+    class Key {
+        friend class LogDirectory;
+        Key() {}
+    };
+    LogDirectory(Key, FileSystem& files, std::string path, Logger logger);
+
     // Makes the directory if it is not there, takes its lock, and reads how it was left. Changes
     // nothing else.
     static Result<std::unique_ptr<LogDirectory>> open(FileSystem& files, std::string path,
@@ -93,7 +100,6 @@ public:
     Result<FileSystem::Space> free_space() const { return files_.free_space(path_); }
 
 private:
-    LogDirectory(FileSystem& files, std::string path, Logger logger);
     Status read_state();
     std::string file(std::string_view name) const { return path_ + '/' + std::string(name); }
     OffsetsByPartition read_checkpoint(std::string_view name);
