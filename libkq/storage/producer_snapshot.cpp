@@ -108,7 +108,7 @@ Status decode_snapshot(ByteView file, MonoTime now, ProducerTable& table) {
 
 Bytes encode_earlier_batches(const ProducerTable& table, ByteView snapshot, MonoTime now) {
     Bytes content;
-    append_be(content, load_be<std::uint32_t>(snapshot.data() + crc_at));
+    append_be(content, load_be<std::uint32_t>(snapshot.data() + snapshot_crc_at));
     append_be(content, static_cast<std::uint32_t>(table.size()));
     for (auto producer : table.producers()) {
         const auto& entry = *table.find(producer);
@@ -135,7 +135,7 @@ Status decode_earlier_batches(ByteView file, ByteView snapshot, MonoTime now,
     Cursor in(opened.content);
     auto malformed = Error{Errc::corrupt_file, "the list of earlier batches makes no sense"};
     if (!in.has(8) || snapshot.size() < entries_at) return malformed;
-    if (in.take<std::uint32_t>() != load_be<std::uint32_t>(snapshot.data() + crc_at)) {
+    if (in.take<std::uint32_t>() != load_be<std::uint32_t>(snapshot.data() + snapshot_crc_at)) {
         return Error{Errc::corrupt_file, "it belongs to another snapshot"};
     }
 
