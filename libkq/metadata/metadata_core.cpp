@@ -285,6 +285,7 @@ void MetadataNode::Core::publish() {
     image->applied_offset = consistent_offset_;
     image->applied_epoch = consistent_epoch_;
     image->applied_timestamp = consistent_timestamp_;
+    image->kraft_version = quorum_->kraft_version();
     const bool is_first = image_->applied_offset == no_offset;
     auto delta = std::make_shared<MetadataDelta>(is_first ? compare(*image_, *image)
                                                           : std::exchange(delta_, {}));

@@ -144,6 +144,7 @@ public:
     Offset applied_offset = no_offset;
     Epoch applied_epoch = no_epoch;
     WallTime applied_timestamp = no_timestamp;
+    std::int16_t kraft_version = 0;  // stands in the quorum's own records
 
     using Topic = std::shared_ptr<const TopicImage>;
     CowMap<BrokerId, std::shared_ptr<const BrokerRegistration>> brokers;

@@ -293,3 +293,62 @@ TEST_CASE("topics that are asked for come into being once", "[metadata]") {
     CHECK(configs.at("compression.type") == "producer");
     CHECK(configs.at("segment.bytes") == "104857600");
 }
+
+TEST_CASE("newer metadata is refused before anything is touched", "[metadata]") {
+    MetadataWorld world;
+    world.start_broker(PreviousStop::first_start);
+    REQUIRE(world.create("t").topics[0].error_code == 0);
+    world.stop();
+    CHECK(check_metadata_directory(world.files, MetadataWorld::directory).ok());
+    CHECK(check_metadata_directory(world.files, "/nowhere").ok());
+
+    // A batch behind the end of the log, as a newer controller would have written it.
+    const auto path = MetadataWorld::log_directory() + "/00000000000000000000.log";
+    const auto log = read_file(world.files, path).value();
+    Offset next{0};
+    REQUIRE(for_each_batch(log, [&](const BatchHeader& header, ByteView) {
+                next = header.next_offset();
+                return done();
+            }).ok());
+    Bytes value;
+    SECTION("an unknown record") {
+        value = Bytes{1, 29, 0, 0, 0, 0, 1, 0};
+    }
+    SECTION("a known record in an unknown version") {
+        value = wire::encode_metadata_record(wire::TopicRecord{"u", metadata_topic_id}, 0);
+        value[2] = 1;
+    }
+    SECTION("an unknown metadata.version") {
+        value = wire::encode_metadata_record(wire::FeatureLevelRecord{"metadata.version", 31}, 0);
+    }
+    SECTION("a record frame of another kind") {
+        value = Bytes{2, 2, 0};
+    }
+    const auto batch = make_data_batch({&value, 1}, next, Epoch{1}, WallTime{}).value();
+    auto file = world.files.open(path, OpenMode::read_write).value();
+    REQUIRE(file->pwrite(log.size(), batch).ok());
+    REQUIRE(file->sync().ok());
+    const auto syncs = world.files.sync_count();
+    const auto bytes = world.files.used_bytes();
+    const auto refused = check_metadata_directory(world.files, MetadataWorld::directory);
+    CHECK(refused.code() == Errc::unsupported);
+    CHECK(world.files.sync_count() == syncs);
+    CHECK(world.files.used_bytes() == bytes);
+
+    // A torn end is nobody's newer format.
+    REQUIRE(file->truncate(log.size() + batch.size() - 1).ok());
+    CHECK(check_metadata_directory(world.files, MetadataWorld::directory).ok());
+}
+
+TEST_CASE("a directory whose bootstrap file is newer is refused, too", "[metadata]") {
+    MetadataWorld world;
+    const std::string path = std::string(MetadataWorld::directory) + "/bootstrap.checkpoint";
+    REQUIRE(write_snapshot(world.files, path, {Epoch{0}, WallTime{}, {}}, WallTime{},
+                           [](const auto& write) {
+                               return write(wire::encode_metadata_record(
+                                   wire::FeatureLevelRecord{"metadata.version", 99}, 0));
+                           })
+                .ok());
+    CHECK(check_metadata_directory(world.files, MetadataWorld::directory).code() ==
+          Errc::unsupported);
+}
