@@ -43,6 +43,10 @@ void add_features(const MetadataState& image, std::span<const SupportedFeature> 
         if (offered <= 0) continue;
         response.finalized_features.push_back({name, offered, offered});
     }
+    if (image.kraft_version > 0) {
+        response.finalized_features.push_back(
+            {"kraft.version", image.kraft_version, image.kraft_version});
+    }
 }
 
 }  // namespace
