@@ -52,6 +52,7 @@ public:
     // The broker dies without a drain: no handler is told.
     void abandon();
 
+    std::uint64_t id() const { return state_.id; }
     std::size_t outstanding() const { return requests_.size(); }
     const Endpoint& peer() const { return peer_; }
 

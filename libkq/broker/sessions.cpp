@@ -37,9 +37,9 @@ void Sessions::serve(std::unique_ptr<Socket> socket, const std::string& listener
     }
     accepted_.add();
     connections_.add(1);
-    auto session = std::make_unique<Session>(*this, std::move(socket), ++last_id_, listener);
-    auto* key = session.get();
-    sessions_.emplace(key, Held{std::move(session), std::move(on_over)});
+    auto id = ++last_id_;
+    sessions_.emplace(id, Held{std::make_unique<Session>(*this, std::move(socket), id, listener),
+                               std::move(on_over)});
     if (!idle_timer_.is_set()) look_for_idle();
 }
 
@@ -48,8 +48,8 @@ void Sessions::drain(Task on_drained) {
     draining_ = true;
     on_drained_ = std::move(on_drained);
     std::vector<Session*> all;
-    for (auto& [session, held] : sessions_)
-        all.push_back(session);
+    for (auto& [id, held] : sessions_)
+        all.push_back(held.session.get());
     for (auto* session : all)
         session->drain();
     if (sessions_.empty() && on_drained_ != nullptr) std::exchange(on_drained_, nullptr)();
@@ -59,7 +59,8 @@ void Sessions::close_all() {
     loop_.assert_here();
     draining_ = true;
     while (!sessions_.empty()) {
-        sessions_.begin()->first->close("broker_stops", Error{Errc::connection_closed, "stopping"});
+        sessions_.begin()->second.session->close("broker_stops",
+                                                 Error{Errc::connection_closed, "stopping"});
     }
     idle_timer_.cancel();
 }
@@ -67,8 +68,8 @@ void Sessions::close_all() {
 void Sessions::abandon() {
     draining_ = true;
     idle_timer_.cancel();
-    for (auto& [session, held] : sessions_)
-        session->abandon();
+    for (auto& [id, held] : sessions_)
+        held.session->abandon();
     sessions_.clear();
     hungry_.clear();
 }
@@ -99,7 +100,7 @@ void Sessions::on_memory() {
 
 void Sessions::forget(Session& session) {
     std::erase(hungry_, &session);
-    auto found = sessions_.find(&session);
+    auto found = sessions_.find(session.id());
     KQ_CHECK(found != sessions_.end());
     Held held = std::move(found->second);
     sessions_.erase(found);
@@ -127,8 +128,8 @@ void Sessions::look_for_idle() {
     if (options_.idle_max.count() < 0) return;
     auto before = loop_.clock().mono() - options_.idle_max;
     std::vector<Session*> all;
-    for (auto& [session, held] : sessions_)
-        all.push_back(session);
+    for (auto& [id, held] : sessions_)
+        all.push_back(held.session.get());
     for (auto* session : all)
         session->close_if_idle(before);
     if (sessions_.empty()) return;

@@ -10,7 +10,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 
 #include "base/counters.hpp"
 #include "base/log.hpp"
@@ -82,7 +81,8 @@ private:
         std::unique_ptr<Session> session;
         Task on_over;
     };
-    std::unordered_map<Session*, Held> sessions_;
+    std::map<std::uint64_t, Held>
+        sessions_;                 // by id: what is done to all is done in order of arrival
     std::deque<Session*> hungry_;  // wait for memory, in order
     bool asked_for_memory_ = false;
     bool draining_ = false;

@@ -97,7 +97,11 @@ void SimProducer::send_some() {
                 world_.ledger.on_refused(name);
             }
         });
-        if (!taken.ok()) return;  // memory or metadata is awaited: the next round tries again
+        if (!taken.ok()) {
+            // Memory or metadata is awaited; a later round sends this record.
+            core_->when_writable(topic.name, host_.loop.clock().mono() + 5s, [](const Status&) {});
+            return;
+        }
         ++next_number_;
     }
 }

@@ -275,6 +275,10 @@ void OneBrokerWorld::read_everything() {
     }
     for (const auto& [partition, list] : records)
         ledger_.on_final(partition, list);
+    // A world in which nothing happened proves nothing.
+    if (ledger_.acked_count() == 0 || ledger_.read_count() == 0) {
+        ledger_.fail("world", "no record was acknowledged and read");
+    }
 }
 
 // I34: with the clients gone a broker is as it was before they came.
