@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/function.hpp"
 #include "base/ids.hpp"
 #include "client/producer_types.hpp"
 #include "protocol/batch_builder.hpp"

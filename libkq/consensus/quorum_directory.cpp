@@ -11,14 +11,14 @@ namespace kq {
 namespace {
 
 // A batch of metadata is never larger than Kafka's limit of 8 MiB; unpacked it may be more.
-constexpr std::size_t unpacked_bytes_max = std::size_t{64} << 20;
+constexpr std::size_t control_batch_bytes_max = std::size_t{64} << 20;
 constexpr std::uint32_t read_bytes = 1 << 20;
 constexpr std::size_t snapshot_batch_bytes = std::size_t{4} << 20;
 
 Status visit_records(const BatchHeader& header, ByteView batch,
                      const std::function<Status(const RecordView&)>& visit) {
     Decompressor codecs;
-    return for_each_record(header, batch, codecs, unpacked_bytes_max, visit);
+    return for_each_record(header, batch, codecs, control_batch_bytes_max, visit);
 }
 
 Result<WallTime> header_timestamp(const RecordView& record) {

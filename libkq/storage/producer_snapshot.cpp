@@ -87,13 +87,16 @@ Bytes encode_snapshot(const ProducerTable& table) {
 Status decode_snapshot(ByteView file, MonoTime now, ProducerTable& table) {
     if (file.size() < entries_at) return Error{Errc::corrupt_file, "shorter than its head"};
     auto version = load_be<std::int16_t>(file.data());
-    if (version > snapshot_version) {
+    auto count = load_be<std::int32_t>(file.data() + count_at);
+    bool sound =
+        count >= 0 && file.size() == entries_at + static_cast<std::size_t>(count) * entry_bytes &&
+        load_be<std::uint32_t>(file.data() + snapshot_crc_at) == crc32c(file.subspan(count_at));
+    // The checksum does not cover the version: what is sound but for it is ours with a damaged
+    // version, not a newer format that happens to have our shape.
+    if (version > snapshot_version && !sound) {
         return Error{Errc::unsupported, "the snapshot is of version " + std::to_string(version)};
     }
-    auto count = load_be<std::int32_t>(file.data() + count_at);
-    if (version != snapshot_version || count < 0 ||
-        file.size() != entries_at + static_cast<std::size_t>(count) * entry_bytes ||
-        load_be<std::uint32_t>(file.data() + snapshot_crc_at) != crc32c(file.subspan(count_at))) {
+    if (version != snapshot_version || !sound) {
         return Error{Errc::corrupt_file, "the snapshot is cut or damaged"};
     }
     for (std::int32_t i = 0; i < count; ++i) {

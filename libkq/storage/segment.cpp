@@ -252,11 +252,12 @@ Result<Segment::SliceEnd> Segment::slice_end(const BatchRef& first, std::uint64_
     if (limit - first.position <= max_bytes) return SliceEnd{limit, std::nullopt};
     if (first.size_bytes >= max_bytes) return SliceEnd{first.end(), first.last + 1};
 
-    // An index entry points at the beginning of a batch, which is the end of the one before.
+    // An index entry points at the beginning of a batch, which is the end of the one before. One
+    // that is damaged may point into `first`, which always goes out whole.
     auto found = entry_before(first.position + max_bytes);
     if (found && *found != nullptr) {
         auto position = static_cast<std::uint64_t>((*found)->position);
-        if (position > first.position) {
+        if (position >= first.end()) {
             return SliceEnd{position, base_ + (*found)->relative_offset};
         }
     }

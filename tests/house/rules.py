@@ -379,7 +379,12 @@ def headers(tree):
         for floor, below in FLOORS.items():
             root = Path(scratch) / floor
             root.mkdir()
-            for name in [floor, *below]:
+            # What lower floors' own headers include is seen too, as in the build; the rule `floors`
+            # holds what is included by name.
+            seen = {floor, *below}
+            for name in below:
+                seen.update(FLOORS[name])
+            for name in sorted(seen):
                 if (tree.root / "libkq" / name).is_dir():
                     (root / name).symlink_to(tree.root / "libkq" / name)
             roots[floor] = root

@@ -116,6 +116,15 @@ bool SimProducer::is_idle() const {
     return core_->pending_records() == 0;
 }
 
+std::string SimProducer::trouble() const {
+    auto stats = core_->stats();
+    return "producer " + std::to_string(id_) + " waits for " +
+           std::to_string(core_->pending_records()) + " of " + std::to_string(next_number_) +
+           " records; " + std::to_string(stats.requests_sent) + " requests, " +
+           std::to_string(stats.batches_retried) + " repeated batches" +
+           (core_->first_error() ? ", first error: " + core_->first_error()->text() : "");
+}
+
 // ---- reader
 
 SimReader::SimReader(ClientWorld& world, int id)

@@ -60,6 +60,8 @@ public:
     void replace();
     bool is_idle() const;
     std::int64_t sent() const { return next_number_; }
+    // For a message: what it still waits for.
+    std::string trouble() const;
 
 private:
     void send_some();

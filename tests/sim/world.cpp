@@ -211,7 +211,11 @@ void OneBrokerWorld::heal() {
             return node_->is_serving();
         },
         60s);
-    if (!settled) ledger_.fail("liveness", "a record has no fate 60 s after the last fault");
+    if (settled) return;
+    for (auto& producer : producers_) {
+        if (!producer->is_idle()) ledger_.fail("liveness", producer->trouble());
+    }
+    ledger_.fail("liveness", "the broker does not serve 60 s after the last fault");
 }
 
 void OneBrokerWorld::read_everything() {
