@@ -30,11 +30,13 @@ void Quorum::become_prospective() {
 void Quorum::become_candidate() {
     KQ_CHECK(is_voter());
     state_ = ElectionState{state_.epoch + 1, no_broker, self_};
-    persist();
     Candidate candidate;
     candidate.deadline = election_deadline();
     candidate.granted.insert(self_.id);
     role_ = std::move(candidate);
+    // Nobody else is asked, so vote and victory are one write; nothing is led before it is done.
+    if (is_only_voter()) return become_leader();
+    persist();
     ask_for_votes(std::get<Candidate>(role_), false);
 }
 

@@ -71,7 +71,9 @@ inline constexpr std::size_t changes_per_step_max = 10'000;
 // gets the epoch it has.
 MetadataDecision<Result<BrokerEpoch>> register_broker(const MetadataState& state, BrokerId broker,
                                                       const BrokerStart& start, Offset next);
-MetadataDecision<Status> unfence_broker(const MetadataState& state, BrokerId broker);
+// With it, the first step of elect_leaders(), in which the broker may lead already.
+MetadataDecision<Status> unfence_broker(const MetadataState& state, BrokerId broker,
+                                        const ControllerContext& context);
 MetadataDecision<Status> begin_shutdown(const MetadataState& state, BrokerId broker);
 MetadataDecision<Status> fence_broker(const MetadataState& state, BrokerId broker);
 

@@ -122,10 +122,6 @@ MetadataDecision<Result<BrokerEpoch>> register_broker(const MetadataState& state
     return decision;
 }
 
-MetadataDecision<Status> unfence_broker(const MetadataState& state, BrokerId broker) {
-    return registration_change(state, broker, -1, false);
-}
-
 MetadataDecision<Status> begin_shutdown(const MetadataState& state, BrokerId broker) {
     return registration_change(state, broker, 0, true);
 }
@@ -156,16 +152,35 @@ MetadataDecision<Status> give_up_partitions(const MetadataState& state, BrokerId
     return decision;
 }
 
-MetadataDecision<Status> elect_leaders(const MetadataState& state,
-                                       const ControllerContext& context) {
-    MetadataDecision<Status> decision{{}, done()};
+namespace {
+
+void elect_leaders_of(const MetadataState& state, const ControllerContext& context,
+                      std::function<bool(BrokerId)> may_lead, MetadataDecision<Status>& decision) {
     PartitionSurroundings around;
-    around.may_lead = [&](BrokerId id) { return is_up(state, id); };
+    around.may_lead = std::move(may_lead);
     change_partitions(state, context, std::move(around), decision,
                       [](const PartitionRegistration& partition) -> std::optional<PartitionChange> {
                           if (partition.has_leader()) return std::nullopt;
                           return PartitionChange{};
                       });
+}
+
+}  // namespace
+
+MetadataDecision<Status> elect_leaders(const MetadataState& state,
+                                       const ControllerContext& context) {
+    MetadataDecision<Status> decision{{}, done()};
+    elect_leaders_of(
+        state, context, [&](BrokerId id) { return is_up(state, id); }, decision);
+    return decision;
+}
+
+MetadataDecision<Status> unfence_broker(const MetadataState& state, BrokerId broker,
+                                        const ControllerContext& context) {
+    auto decision = registration_change(state, broker, -1, false);
+    if (decision.records.empty()) return decision;
+    elect_leaders_of(
+        state, context, [&](BrokerId id) { return id == broker || is_up(state, id); }, decision);
     return decision;
 }
 

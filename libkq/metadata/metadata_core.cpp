@@ -130,6 +130,7 @@ void MetadataNode::Core::on_leader(Epoch epoch) {
 // A transaction that an earlier leader left open is ended; an empty log gets the records that a
 // cluster begins with; and the controller says who it is.
 void MetadataNode::Core::write_first_records() {
+    const bool is_new = committed_.state().metadata_version() == 0;
     if (committed_.is_in_transaction()) {
         ask<Status>(
             [](const MetadataReplay&, Offset) {
@@ -138,22 +139,24 @@ void MetadataNode::Core::write_first_records() {
             },
             [](const Result<Settled<Status>>&) {});
     }
-    ask<Status>(
-        [this](const MetadataReplay& state, Offset) {
-            loop_.assert_here();
-            if (state.state().metadata_version() != 0) return MetadataDecision<Status>{{}, done()};
-            return bootstrap(bootstrap_, context());
-        },
-        [](const Result<Settled<Status>>&) {});
+    if (is_new) {
+        ask<Status>(
+            [this](const MetadataReplay&, Offset) {
+                loop_.assert_here();
+                return bootstrap(bootstrap_, context());
+            },
+            [this](Result<Settled<Status>> settled) {
+                loop_.assert_here();
+                if (settled.ok()) become_running();
+            });
+    }
     ask<Status>(
         [this](const MetadataReplay&, Offset) {
             return register_controller(options_.node_id, random_.uuid(),
                                        options_.controller_endpoint);
         },
-        [this](Result<Settled<Status>> settled) {
-            loop_.assert_here();
-            if (settled.ok()) become_running();
-        });
+        [](const Result<Settled<Status>>&) {});
+    if (!is_new) become_running();
 }
 
 void MetadataNode::Core::become_running() {

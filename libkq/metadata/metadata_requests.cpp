@@ -130,22 +130,19 @@ void MetadataNode::Core::register_broker(BrokerStart start,
 
 void MetadataNode::Core::unfence(Callback<void(Status)> reply) {
     loop_.assert_here();
-    repeat(
-        [id = options_.node_id](const MetadataState& state) { return unfence_broker(state, id); },
-        [this, reply = std::move(reply)](Result<Offset> unfenced) mutable {
-            loop_.assert_here();
-            if (!unfenced.ok()) return reply(unfenced.error());
-            repeat([this](const MetadataState& state) { return elect_leaders(state, context()); },
-                   [this, reply = std::move(reply)](Result<Offset> elected) mutable {
-                       loop_.assert_here();
-                       if (!elected.ok()) return reply(elected.error());
-                       when_applied(
-                           elected.value(), std::nullopt,
-                           [reply = std::move(reply)](bool in_time) mutable {
-                               reply(in_time ? done() : Status(Error(Errc::not_controller)));
-                           });
-                   });
+    auto step = [this](const MetadataState& state) {
+        const auto* broker = state.broker(options_.node_id);
+        return broker != nullptr && !broker->fenced
+                   ? elect_leaders(state, context())
+                   : unfence_broker(state, options_.node_id, context());
+    };
+    repeat(step, [this, reply = std::move(reply)](Result<Offset> settled) mutable {
+        loop_.assert_here();
+        if (!settled.ok()) return reply(settled.error());
+        when_applied(settled.value(), std::nullopt, [reply = std::move(reply)](bool done_) mutable {
+            reply(done_ ? done() : Status(Error(Errc::not_controller)));
         });
+    });
 }
 
 // In Kafka's order: shutting down is announced, leaderships and places in ISRs go, every loop has

@@ -347,7 +347,7 @@ TEST_CASE("a broker registers under the offset of its record", "[metadata]") {
 
 TEST_CASE("fencing and unfencing write one record, and none when nothing changes", "[metadata]") {
     Cluster cluster(1);
-    CHECK(unfence_broker(cluster.state(), BrokerId{1}).records.empty());
+    CHECK(unfence_broker(cluster.state(), BrokerId{1}, cluster.context()).records.empty());
     auto decision = begin_shutdown(cluster.state(), BrokerId{1});
     REQUIRE(decision.records.size() == 1);
     cluster.apply(decision.records);
@@ -356,6 +356,10 @@ TEST_CASE("fencing and unfencing write one record, and none when nothing changes
     cluster.apply(decision.records);
     CHECK(cluster.state().broker(BrokerId{1})->fenced);
     CHECK(fence_broker(cluster.state(), BrokerId{1}).records.empty());
+    decision = unfence_broker(cluster.state(), BrokerId{1}, cluster.context());
+    CHECK(decision.records.size() == 1);
+    cluster.apply(decision.records);
+    CHECK(cluster.state().is_active(BrokerId{1}));
     CHECK(fence_broker(cluster.state(), BrokerId{9}).response.code() ==
           Errc::broker_id_not_registered);
 }
