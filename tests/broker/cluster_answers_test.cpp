@@ -269,6 +269,42 @@ TEST_CASE("DescribeTopicPartitions goes page by page through sorted topics", "[b
     CHECK(answer.topics[2].error_code == 3);
 }
 
+TEST_CASE("a cursor that no page ended with is refused", "[broker]") {
+    Cluster cluster;
+    cluster.topic("b", {1, 1, 1});
+    wire::DescribeTopicPartitionsRequest request;
+    request.topics = {{"b"}};
+    SECTION("in a topic that is not asked for") {
+        request.cursor = {"c", 0};
+    }
+    SECTION("at a negative partition") {
+        request.cursor = {"b", -1};
+    }
+    auto asked = cluster.context(0);
+    auto answer = cluster.answer<wire::DescribeTopicPartitionsResponse>(
+        [&](Reply<wire::DescribeTopicPartitionsResponse> reply) {
+            handle_describe_topic_partitions(asked, request, 2000, std::move(reply));
+        });
+    REQUIRE(answer.topics.size() == 1);
+    CHECK(answer.topics[0].error_code == wire_code(Errc::invalid_request));
+    CHECK(answer.topics[0].partitions.empty());
+    CHECK_FALSE(answer.next_cursor);
+}
+
+TEST_CASE("a topic that is named twice is answered once", "[broker]") {
+    Cluster cluster;
+    const auto id = cluster.topic("t", {1, 2});
+    auto request = named({"t", "t", "nope", "nope"});
+    request.topics->push_back({id, std::nullopt});
+    request.topics->push_back({id, std::nullopt});
+    request.topics->push_back({cluster.world.random().uuid(), std::nullopt});
+    const auto response = cluster.metadata(request);
+    REQUIRE(response.topics.size() == 3);
+    CHECK(response.topics[0].name == "t");
+    CHECK(response.topics[1].error_code == wire_code(Errc::unknown_topic_or_partition));
+    CHECK(response.topics[2].error_code == wire_code(Errc::unknown_topic_id));
+}
+
 TEST_CASE("a coordinator is the leader of the key's partition; its topic is made at first",
           "[broker]") {
     Cluster cluster;

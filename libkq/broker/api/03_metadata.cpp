@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/api/03_metadata.hpp"
 
+#include <set>
+#include <string_view>
+#include <utility>
+
 #include "broker/topic_answers.hpp"
 #include "metadata/topic_names.hpp"
 
@@ -103,7 +107,15 @@ void handle_metadata(RequestContext& context, const wire::MetadataRequest& reque
             response.topics.push_back(described(asked, *topic));
         }
     } else {
+        // Named twice, a topic is answered once: a small request cannot ask for a huge answer.
+        std::set<std::pair<Uuid, std::string_view>> answered;
         for (const auto& wanted : *request.topics) {
+            const auto* topic = wanted.topic_id.is_zero() ? nullptr : image.topic(wanted.topic_id);
+            const std::string_view name = topic != nullptr ? std::string_view(topic->name())
+                                          : wanted.name    ? std::string_view(*wanted.name)
+                                                           : std::string_view();
+            if (!answered.emplace(topic != nullptr ? Uuid{} : wanted.topic_id, name).second)
+                continue;
             response.topics.push_back(answer_one(asked, wanted, missing));
         }
     }

@@ -51,6 +51,23 @@ TopicAnswer unknown(const std::string& name) {
     return topic;
 }
 
+// A cursor goes on where a page ended: in a topic that is asked for, at a partition that can be.
+bool is_valid_cursor(const Request& request, const std::set<std::string>& names) {
+    if (!request.cursor) return true;
+    if (request.cursor->partition_index < 0) return false;
+    return request.topics.empty() || names.contains(request.cursor->topic_name);
+}
+
+Response all_refused(const std::set<std::string>& names) {
+    Response response;
+    for (const auto& name : names) {
+        auto& topic = response.topics.emplace_back();
+        topic.name = name;
+        topic.error_code = wire_code(Errc::invalid_request);
+    }
+    return response;
+}
+
 // Fills pages: no more than `left` partitions, and the place where the next page begins.
 class Page {
 public:
@@ -95,6 +112,10 @@ void handle_describe_topic_partitions(RequestContext& context, const Request& re
                                       std::int32_t partitions_max, Reply<Response> reply) {
     auto limit = std::max(1, std::min(request.response_partition_limit, partitions_max));
     auto names = names_of(context, request);
+    if (!is_valid_cursor(request, names)) {
+        if (request.topics.empty()) names = {request.cursor->topic_name};
+        return std::move(reply).send(all_refused(names));
+    }
     Page page(context, limit);
     std::int32_t first = 0;
     auto name = names.begin();
@@ -102,7 +123,7 @@ void handle_describe_topic_partitions(RequestContext& context, const Request& re
         // A topic that was deleted between two pages is passed over.
         name = names.lower_bound(request.cursor->topic_name);
         if (name != names.end() && *name == request.cursor->topic_name) {
-            first = std::max(0, request.cursor->partition_index);
+            first = request.cursor->partition_index;
         }
     }
     for (; name != names.end(); ++name) {
