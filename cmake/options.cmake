@@ -10,8 +10,9 @@ target_compile_options(kq_options INTERFACE
     # g++ also warns where fields are named and the others keep their defaults on purpose.
     $<$<CXX_COMPILER_ID:GNU>:-Wno-missing-field-initializers>
     # g++ 12 takes the parts of `std::string(name) + "text"` for copies past their ends (its bugs
-    # 105329 and 105651); the sanitizers hold that rule.
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>)
+    # 105329 and 105651), under one of four names; the sanitizers hold that rule.
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread>)
 # In a unity build g++ takes every anonymous namespace of a .cpp for one of a header, and a local
 # name seems to hide another file's; the builds file by file hold -Wshadow.
 if(CMAKE_UNITY_BUILD)

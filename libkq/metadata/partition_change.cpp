@@ -14,7 +14,7 @@ bool holds(const Brokers& brokers, BrokerId broker) {
     return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
 }
 
-std::vector<std::int32_t> numbers(const Brokers& brokers) {
+std::vector<std::int32_t> ids_of(const Brokers& brokers) {
     std::vector<std::int32_t> result;
     for (auto id : brokers)
         result.push_back(id.value);
@@ -131,10 +131,10 @@ wire::PartitionChangeRecord difference(const TopicIdPartition& id,
     wire::PartitionChangeRecord record;
     record.topic_id = id.topic_id;
     record.partition_id = id.partition.value;
-    if (target.isr != partition.isr) record.isr = numbers(target.isr);
+    if (target.isr != partition.isr) record.isr = ids_of(target.isr);
     if (target.leader != partition.leader) record.leader = target.leader.value;
     if (target.replicas != partition.replicas) {
-        record.replicas = numbers(target.replicas);
+        record.replicas = ids_of(target.replicas);
         std::vector<Uuid> directories;
         for (auto broker : target.replicas) {
             const auto* known = partition.directory_of(broker);
@@ -147,13 +147,13 @@ wire::PartitionChangeRecord difference(const TopicIdPartition& id,
                         [&](BrokerId broker) { return !holds(target.replicas, broker); });
         if (removed && record.leader == -2) record.leader = target.leader.value;
     }
-    if (target.adding != partition.adding_replicas) record.adding_replicas = numbers(target.adding);
+    if (target.adding != partition.adding_replicas) record.adding_replicas = ids_of(target.adding);
     if (target.removing != partition.removing_replicas)
-        record.removing_replicas = numbers(target.removing);
+        record.removing_replicas = ids_of(target.removing);
     if (target.eligible != partition.eligible_leader_replicas)
-        record.eligible_leader_replicas = numbers(target.eligible);
+        record.eligible_leader_replicas = ids_of(target.eligible);
     if (target.last_known != partition.last_known_elr)
-        record.last_known_elr = numbers(target.last_known);
+        record.last_known_elr = ids_of(target.last_known);
     if (target.recovery != partition.leader_recovery_state)
         record.leader_recovery_state = static_cast<std::int8_t>(target.recovery);
     return record;
