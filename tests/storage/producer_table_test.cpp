@@ -285,6 +285,9 @@ TEST_CASE("every cut and every flipped bit of a snapshot is noticed", "[storage]
         bad[bit / 8] = static_cast<std::uint8_t>(bad[bit / 8] ^ (1u << (bit % 8)));
         CHECK_FALSE(decode_earlier_batches(bad, snapshot, now, loaded).ok());
     }
+    // Of version 2 and in our very shape: damage. Of version 2 and another shape: newer.
     snapshot[1] = 2;
+    CHECK(decode_snapshot(snapshot, now, loaded).code() == Errc::corrupt_file);
+    snapshot.push_back(0);
     CHECK(decode_snapshot(snapshot, now, loaded).code() == Errc::unsupported);
 }
