@@ -64,8 +64,9 @@ wire::CreateTopicsRequest automatic_topics(const MetadataState& state,
 
 // ---- brokers (controller_brokers.cpp) ----
 
-// Partition changes in one decision; the next one goes on where it stopped.
-inline constexpr std::size_t changes_per_step_max = 10'000;
+// Partition changes in one decision, so that no turn of the loop takes long; the next one goes on
+// where it stopped.
+inline constexpr std::size_t changes_per_step_max = 2'000;
 
 // `next` is the offset of the record, and so the epoch of the broker. The same incarnation again
 // gets the epoch it has.

@@ -188,7 +188,9 @@ Result<Created> create_one(const MetadataState& state, const Creatable& topic,
     KQ_LET(const auto configs, check_configs(topic));
     KQ_LET(const auto assignment, assignment_of(state, topic, context));
 
-    const Uuid id = context.random.uuid();
+    Uuid id = context.random.uuid();
+    while (state.topic(id) != nullptr)
+        id = context.random.uuid();
     records.emplace_back(wire::TopicRecord{topic.name, id});
     for (const auto& [name, value] : configs.values()) {
         records.emplace_back(wire::ConfigRecord{static_cast<std::int8_t>(ConfigResourceType::topic),
