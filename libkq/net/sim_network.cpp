@@ -43,6 +43,7 @@ struct Side {
     bool end_sent = false;
     bool closed = false;    // our side is gone
     bool graceful = false;  // closed after sending: what still comes is dropped, not answered
+    bool cut = false;       // a reset is under way to both ends: nothing more gets away
     bool moving = false;    // a delivery of ours is scheduled
     Holder* holder = nullptr;
 };
@@ -260,6 +261,8 @@ private:
 
     void flush() {
         if (side_ == nullptr) return;
+        // What is sent after the place of a cut must not arrive behind the gap.
+        if (side_->cut) return drop_queued();
         auto& world = loop_.world();
         if (hub_->cut_chance > 0 && world.random().chance(hub_->cut_chance)) {
             // Some of what was to leave may still get away.
@@ -275,6 +278,11 @@ private:
         }
         hub_->move_bytes(side_);
         if (side_ != nullptr && side_->outgoing.empty()) drained();
+    }
+
+    void drop_queued() {
+        queued_bytes_ = 0;
+        queued_ = Chain{};
     }
 
     // The first `limit` queued bytes become the network's; false when a file came up short.
@@ -297,8 +305,7 @@ private:
                                    bytes.begin() + static_cast<std::ptrdiff_t>(count));
             limit -= count;
         }
-        queued_bytes_ = 0;
-        queued_ = Chain{};
+        drop_queued();
         return true;
     }
 
@@ -489,6 +496,8 @@ void Hub::hear_reset(const std::shared_ptr<Side>& side) {
 
 void Hub::cut(const std::shared_ptr<Side>& side) {
     auto other = side->other;
+    side->cut = true;
+    if (other != nullptr) other->cut = true;
     later(delay(), [self = shared_from_this(), side] { self->hear_reset(side); });
     if (other == nullptr) return;
     later(delay(), [self = shared_from_this(), other] { self->hear_reset(other); });

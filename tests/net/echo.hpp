@@ -22,12 +22,14 @@ public:
             return;
         }
         buffer.resize(got.value());
+        heard.append(as_text(buffer));
         Chain chain;
         chain.add(std::move(buffer));
         connection->send(std::move(chain));
     }
     void on_closed(const Error&) override { connection = nullptr; }
     std::unique_ptr<Connection> connection;
+    std::string heard;
 };
 
 class Talker final : public ConnectionEvents {

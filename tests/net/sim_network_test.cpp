@@ -125,6 +125,25 @@ TEST_CASE("cuts, refusals, partings and deaths are heard as they should be", "[n
         CHECK(cut > 5);
         CHECK(cut < 50);
     }
+    SECTION("what is said after the place of a cut never arrives behind a gap") {
+        auto text = long_text();
+        std::size_t cut = 0;
+        for (int i = 0; i < 50; ++i) {
+            Talker talker(*town.client_network, {"server", 9092});
+            town.world.run_for(5ms);
+            town.network.set_cut_chance(0.05);
+            for (std::size_t at = 0; at < 3000 && talker.connection != nullptr; at += 30) {
+                talker.say(std::string_view(text).substr(at, 30));
+                town.world.run_for(20us);
+            }
+            town.network.set_cut_chance(0);
+            town.world.run_for(5ms);
+            if (talker.closed != Errc::none) ++cut;
+            CHECK(text.starts_with(town.echoes.back()->heard));
+            CHECK(text.starts_with(talker.heard));
+        }
+        CHECK(cut > 5);
+    }
 }
 
 TEST_CASE("file slices are sent as bytes, and a short file breaks the connection", "[net][sim]") {
