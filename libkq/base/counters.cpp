@@ -27,6 +27,8 @@ std::int64_t MetricRegistry::Series::sum() const {
         total += static_cast<std::int64_t>(counter->value());
     for (const auto* gauge : gauges)
         total += gauge->value();
+    for (const auto& [number, read] : observed)
+        total += read();
     return total;
 }
 
@@ -53,6 +55,24 @@ Gauge& MetricRegistry::gauge(std::string_view name, std::string_view help, Label
     Gauge& made = gauges_.emplace_back();
     series_of(name, help, false, std::move(labels)).gauges.push_back(&made);
     return made;
+}
+
+MetricRegistry::Observation MetricRegistry::observe(std::string_view name, std::string_view help,
+                                                    std::function<std::int64_t()> read,
+                                                    Labels labels) {
+    std::lock_guard lock(mutex_);
+    const auto number = ++observations_;
+    series_of(name, help, false, std::move(labels)).observed.emplace(number, std::move(read));
+    return Observation(*this, number);
+}
+
+MetricRegistry::Observation::~Observation() {
+    if (registry_ == nullptr) return;
+    std::lock_guard lock(registry_->mutex_);
+    for (auto& [name, family] : registry_->families_) {
+        for (auto& [labels, series] : family.series)
+            series.observed.erase(number_);
+    }
 }
 
 std::string MetricRegistry::render() const {

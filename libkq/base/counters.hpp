@@ -3,22 +3,23 @@
 // Counters and gauges. Each loop asks the registry for its own and is the only one to write it
 // (a relaxed load and store, no locked instruction); the reader sums those of one name and labels.
 //
-// shape    the registry is made by main() and handed down; what it gave lives as long as it does
-// owner    a Counter or Gauge belongs to the loop that asked; render() may run on any thread
+// shape    the registry is made by main() and handed down; what it gave lives as long as it does.
+//          What is counted elsewhere already is observed: asked for its value by the reader
+// owner    a Counter or Gauge belongs to the loop that asked; render() may run on any thread, and
+//          what it observes must be readable there
 // source   Prometheus text exposition format 0.0.4
 #pragma once
 
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "base/function.hpp"
 
 namespace kq {
 
@@ -49,6 +50,26 @@ private:
 
 class MetricRegistry {
 public:
+    // A value that the registry asks for as long as this lives. Requires: the registry outlives it.
+    class Observation {
+    public:
+        Observation() = default;
+        Observation(Observation&& other) noexcept
+            : registry_(std::exchange(other.registry_, nullptr)), number_(other.number_) {}
+        Observation& operator=(Observation&& other) noexcept {
+            std::swap(registry_, other.registry_);
+            std::swap(number_, other.number_);
+            return *this;
+        }
+        ~Observation();
+
+    private:
+        friend class MetricRegistry;
+        Observation(MetricRegistry& registry, std::uint64_t number)
+            : registry_(&registry), number_(number) {}
+        MetricRegistry* registry_ = nullptr;
+        std::uint64_t number_ = 0;
+    };
     using Labels = std::vector<std::pair<std::string, std::string>>;
 
     MetricRegistry() = default;
@@ -60,6 +81,10 @@ public:
     Counter& counter(std::string_view name, std::string_view help, Labels labels = {});
     Gauge& gauge(std::string_view name, std::string_view help, Labels labels = {});
 
+    // A gauge whose value `read` knows; called on whatever thread reads the metrics.
+    [[nodiscard]] Observation observe(std::string_view name, std::string_view help,
+                                      std::function<std::int64_t()> read, Labels labels = {});
+
     // Prometheus text, sorted by name and labels.
     std::string render() const;
     // The sum of one series; 0 where there is none. For tests and the status port.
@@ -69,6 +94,7 @@ private:
     struct Series {
         std::vector<const Counter*> counters;
         std::vector<const Gauge*> gauges;
+        std::map<std::uint64_t, std::function<std::int64_t()>> observed;
         std::int64_t sum() const;
     };
     struct Family {
@@ -81,6 +107,7 @@ private:
     mutable std::mutex mutex_;
     std::deque<Counter> counters_;
     std::deque<Gauge> gauges_;
+    std::uint64_t observations_ = 0;
     std::map<std::string, Family, std::less<>> families_;
 };
 

@@ -8,6 +8,7 @@
 namespace kq {
 namespace {
 
+// For queued.max.request.bytes=-1; its sentence in the registry says so.
 constexpr std::uint64_t request_memory_default = std::uint64_t{512} << 20;
 
 std::uint64_t request_memory_of(const ConfigSet& config) {
@@ -37,7 +38,10 @@ Broker::Broker(ByOpen, BrokerSeams seams, BrokerOptions options)
     : seams_(std::move(seams)),
       options_(std::move(options)),
       id_(static_cast<std::int32_t>(options_.config->integer("node.id"))),
-      request_memory_(request_memory_of(*options_.config)) {}
+      request_memory_(request_memory_of(*options_.config)),
+      request_memory_gauge_(seams_.metrics.observe(
+          "kq_request_memory_bytes", "Memory of requests that are being read or handled.",
+          [this] { return static_cast<std::int64_t>(request_memory_.used()); })) {}
 
 Broker::~Broker() {
     // Against the order of construction: what refers to others goes first.

@@ -123,6 +123,7 @@ private:
     std::vector<Endpoint> bound_;
 
     MemoryBudget request_memory_;
+    MetricRegistry::Observation request_memory_gauge_;
     std::unique_ptr<MetadataNode> metadata_;
     std::unique_ptr<DataPlane> data_plane_;
     std::vector<std::unique_ptr<DataSide>> data_sides_;

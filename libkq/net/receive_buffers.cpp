@@ -5,14 +5,22 @@
 
 namespace kq {
 
+namespace {
+
+constexpr std::size_t slabs_max = 4;  // beside those whose frames are held
+
+}  // namespace
+
 struct ReceiveBuffers::SlabHold {
-    explicit SlabHold(std::shared_ptr<Slab> slab_in) : slab(std::move(slab_in)) {
+    explicit SlabHold(std::shared_ptr<Slab> slab_in)
+        : slab(std::move(slab_in)), filling(slab->filling) {
         slab->holds.fetch_add(1, std::memory_order_relaxed);
     }
     ~SlabHold() { slab->holds.fetch_sub(1, std::memory_order_release); }
     SlabHold(const SlabHold&) = delete;
     SlabHold& operator=(const SlabHold&) = delete;
     std::shared_ptr<Slab> slab;
+    std::shared_ptr<Filling> filling;
 };
 
 struct ReceiveBuffers::Kept {
@@ -50,23 +58,42 @@ ReceiveBuffers::~ReceiveBuffers() {
 
 MutableBytes ReceiveBuffers::space(std::size_t least) {
     KQ_CHECK(least <= slab_bytes);
-    for (auto slab = slabs_.rbegin(); slab != slabs_.rend(); ++slab) {
-        if ((*slab)->holds.load(std::memory_order_acquire) == 0) (*slab)->used = 0;
-        if (slab_bytes - (*slab)->used < least) continue;
-        std::rotate(slab.base() - 1, slab.base(), slabs_.end());
-        return MutableBytes(slabs_.back()->bytes).subspan(slabs_.back()->used);
+    auto is_free = [](const std::shared_ptr<Slab>& slab) {
+        return slab->holds.load(std::memory_order_acquire) == 0;
+    };
+    if (!slabs_.empty()) {
+        Slab& last = *slabs_.back();
+        if (is_free(slabs_.back())) last.used = 0;
+        if (slab_bytes - last.used >= least) return MutableBytes(last.bytes).subspan(last.used);
+        if (!retire_last()) return {};
     }
-    // The first slab of a loop is always there: a broker that cannot receive cannot free either.
-    if (!slabs_.empty() && !budget_.try_take(slab_bytes)) return {};
-    auto slab = std::make_shared<Slab>();
-    if (!slabs_.empty()) slab->lease = MemoryLease(budget_, slab_bytes);
-    slab->bytes.resize(slab_bytes);  // not touched
-    // Of several that are free one is enough.
-    std::erase_if(slabs_, [&](const auto& other) {
-        return slabs_.size() > 4 && other->holds.load(std::memory_order_acquire) == 0;
-    });
-    slabs_.push_back(std::move(slab));
-    return MutableBytes(slabs_.back()->bytes);
+    if (auto free = std::find_if(slabs_.begin(), slabs_.end(), is_free); free != slabs_.end()) {
+        std::rotate(free, free + 1, slabs_.end());
+    } else {
+        slabs_.push_back(std::make_shared<Slab>());
+        slabs_.back()->bytes.resize(slab_bytes);  // not touched
+    }
+    Slab& next = *slabs_.back();
+    next.used = 0;
+    next.filling = std::make_shared<Filling>();
+    auto others_end = slabs_.end() - 1;
+    while (slabs_.size() > slabs_max) {
+        auto spare = std::find_if(slabs_.begin(), others_end, is_free);
+        if (spare == others_end) break;
+        slabs_.erase(spare);
+        others_end = slabs_.end() - 1;
+    }
+    return MutableBytes(next.bytes);
+}
+
+// The slab in use is full. From now on the budget counts it, until its last frame is done with. (A
+// loop always has one slab that costs nothing: a broker that cannot receive cannot free either.)
+bool ReceiveBuffers::retire_last() {
+    if (!budget_.try_take(slab_bytes)) return false;
+    Slab& last = *slabs_.back();
+    last.filling->lease = MemoryLease(budget_, slab_bytes);
+    last.filling = nullptr;
+    return true;
 }
 
 std::shared_ptr<const void> ReceiveBuffers::take(std::size_t count) {

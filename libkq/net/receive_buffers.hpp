@@ -4,7 +4,8 @@
 //
 // shape    slabs of 1 MiB, used from front to back and again from the front once nobody holds a
 //          frame in them; frames too long for that get a buffer of their size, which is kept for
-//          the next one. A connection between frames holds nothing
+//          the next one. A connection between frames holds nothing. The budget counts frames: not
+//          the slab that is received into, nor the few that are kept with nothing in them
 // owner    its loop; holds may die on any thread
 // errors   no memory: the budget is used up (the caller waits for it)
 #pragma once
@@ -46,12 +47,18 @@ public:
     std::size_t slab_count() const { return slabs_.size(); }
 
 private:
+    // What the budget counts while frames in a slab are held. One for each time a slab is filled:
+    // its last hold, which may die on another thread, is the end of it.
+    struct Filling {
+        MemoryLease lease;
+    };
     struct Slab {
         Bytes bytes;
         std::size_t used = 0;
         std::atomic<std::size_t> holds{0};
-        MemoryLease lease;
+        std::shared_ptr<Filling> filling;  // of the slab in use
     };
+    bool retire_last();
     struct SlabHold;
     struct SingleHold;
     struct Kept;  // buffers to be used again; outlives us while holds do

@@ -24,3 +24,19 @@ TEST_CASE("instances of one series are shown as their sum", "[base]") {
           "kq_requests_total{api=\"Fetch\"} 5\n"
           "kq_requests_total{api=\"a\\\"b\\\\\\n\"} 1\n");
 }
+
+TEST_CASE("what is counted elsewhere is asked for its value, as long as somebody wants it",
+          "[base]") {
+    MetricRegistry metrics;
+    std::int64_t bytes = 7;
+    {
+        auto first = metrics.observe("kq_bytes", "Bytes.", [&] { return bytes; });
+        auto second = metrics.observe("kq_bytes", "Bytes.", [] { return 100; });
+        CHECK(metrics.value("kq_bytes") == 107);
+        bytes = 9;
+        CHECK(metrics.render() == "# HELP kq_bytes Bytes.\n# TYPE kq_bytes gauge\nkq_bytes 109\n");
+        auto moved = std::move(second);
+        CHECK(metrics.value("kq_bytes") == 109);
+    }
+    CHECK(metrics.value("kq_bytes") == 0);
+}

@@ -43,3 +43,41 @@ TEST_CASE("who waits for memory is called once when some came back", "[base]") {
     world.run_ready();
     CHECK(called == 2);
 }
+
+TEST_CASE("memory that one loop gives back serves those who wait on others, in order", "[base]") {
+    SimScheduler world(3);
+    SimLoop first(world);
+    SimLoop second(world);
+    MemoryBudget budget(100);
+    REQUIRE(budget.try_take(100));
+    std::vector<int> served;
+    auto wait = [&](SimLoop& loop, int who) {
+        budget.when_freed(loop, [&, who] {
+            REQUIRE(loop.is_here());
+            if (budget.try_take(60)) served.push_back(who);
+        });
+    };
+    wait(second, 1);
+    wait(second, 2);
+    wait(second, 3);
+    first.post([&] { budget.give_back(100); });
+    world.run_ready();
+    CHECK(served == std::vector<int>{1});  // the others were asked, and there was no more
+    CHECK(budget.used() == 60);
+    budget.give_back(60);
+    world.run_ready();
+    CHECK(served == std::vector<int>{1});  // who found none has to wait again by himself
+}
+
+TEST_CASE("a lease that is replaced or let go of gives back once", "[base]") {
+    MemoryBudget budget(100);
+    REQUIRE(budget.try_take(30));
+    MemoryLease lease(budget, 30);
+    REQUIRE(budget.try_take(50));
+    lease = MemoryLease(budget, 50);
+    CHECK(budget.used() == 50);
+    lease.release();
+    lease.release();
+    CHECK_FALSE(lease.held());
+    CHECK(budget.used() == 0);
+}
