@@ -190,13 +190,7 @@ def bad_produce(context):
 def sequences(context):
     topic = context.create(context.topic("bad-sequences"))
     with raw.Connection(context.broker.address) as connection:
-        for _ in range(50):
-            answer = connection.ask(raw.request(22, 0, raw.string(None) + raw.i32(60_000)))
-            error, producer, epoch = struct.unpack_from(">hqh", answer, 4)
-            if error != 14:  # still loading
-                break
-            time.sleep(0.1)
-        equal(error, 0, "InitProducerId")
+        producer, epoch = raw.new_producer(connection)
 
         def send(sequence, count=1, epoch_=epoch):
             records = raw.batch([b"s%d" % sequence] * count, producer=(producer, epoch_, sequence))

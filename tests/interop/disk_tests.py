@@ -3,7 +3,9 @@
 
 import re
 import shutil
+from pathlib import Path
 
+import rawwire as raw
 from harness import (CODECS, KafkaBroker, KqBroker, batches_on_disk, check, equal, field, run, test)
 
 SMALL_SEGMENTS = {"segment.bytes": "1048576", "index.interval.bytes": "100"}
@@ -51,16 +53,43 @@ def filled_broker(context, settings=None):
     return broker, contents
 
 
+COMPLAINTS = ("isvalid: false", "isvalid:false", "Found timestamp mismatch", "Mismatches in",
+              "Found out of order timestamp", "Could not dump", "Exception", "corrupt",
+              "is not the expected")
+
+
+def gaps(text):
+    """The pairs of offsets that the dump finds not consecutive. Of every segment that does not begin
+    at 0 it says "-1 is followed by BASE", of Kafka's own too: that is no gap."""
+    found = []
+    for name, rows in re.findall(r"^Non-consecutive offsets in (\S+)\n((?:  .*\n?)+)", text, re.M):
+        base = int(Path(name).stem)
+        found += [f"{name}: {row.strip()}" for row in rows.splitlines()
+                  if row.strip() != f"-1 is followed by {base}"]
+    return found
+
+
 def dump(context, files, *words):
     """The dump tool over some files; its complaints are failures."""
+    check(files, "there is no file to dump")
     done = context.java.tool("dump", "--files", ",".join(map(str, files)), *words, timeout=300)
     text = (done.stdout + done.stderr).decode(errors="replace")
-    for complaint in ("isvalid: false", "isvalid:false", "Found timestamp mismatch", "Mismatches in",
-                      "Found out of order timestamp", "Non-consecutive offsets", "Could not dump",
-                      "Exception", "corrupt", "is not the expected"):
+    for complaint in COMPLAINTS:
         at = text.find(complaint)
         check(at < 0, f"the dump says: {text[max(0, at - 300):at + 300]}")
+    equal(gaps(text), [], "gaps in the offsets")
     return text
+
+
+def sections(text):
+    """What the dump says of each file, by the name of its folder and its own."""
+    parts = re.split(r"^Dumping (\S+)\n", text, flags=re.M)
+    return {"/".join(Path(name).parts[-2:]): said for name, said in zip(parts[1::2], parts[2::2])}
+
+
+def files_of(broker, contents, *suffixes):
+    return [f for t in contents for f in sorted((broker.data / f"{t}-0").iterdir())
+            if f.suffix in suffixes and f.stat().st_size > 0]
 
 
 @test("DumpLogSegments finds nothing wrong with segments, indexes and snapshots", "java", "kcat", "kq")
@@ -68,20 +97,22 @@ def dump_segments(context):
     broker, contents = filled_broker(context)
     equal(broker.terminate(), 0, "exit status")
     check(len(list(broker.data.glob("rolled-0/*.log"))) > 3, "the topic did not roll")
-    for topic in contents:
-        folder = broker.data / f"{topic}-0"
-        logs = sorted(folder.glob("*.log"))
-        text = dump(context, logs, "--deep-iteration")
-        records = sum(1 for line in text.splitlines() if line.startswith("| offset:"))
-        equal(records, contents[topic].count(b"\n"), f"records of {topic} that the dump shows")
-        others = [f for f in sorted(folder.iterdir())
-                  if f.suffix in (".index", ".timeindex", ".snapshot") and f.stat().st_size > 0]
-        if others:
-            text = dump(context, others)
-        if topic == "idempotent":
-            newest = sorted(folder.glob("*.snapshot"))[-1]
-            text = dump(context, [newest])
-            equal(len(re.findall(r"producerId: \d+", text)), 2, "producers in the newest snapshot")
+    shown = sections(dump(context, files_of(broker, contents, ".log"), "--deep-iteration",
+                          "--print-data-log"))
+    for topic, content in contents.items():
+        payloads = [row for name, said in shown.items() if name.startswith(f"{topic}-0/")
+                    for row in re.findall(r"^\| offset: .* payload: (.*)$", said, re.M)]
+        equal(payloads, content.decode().splitlines(), f"records of {topic} that the dump shows")
+    for codec in CODECS[1:]:
+        check(f"compresscodec: {codec} " in shown[f"codec-{codec}-0/{0:020}.log"], f"no batch in {codec}")
+
+    caches = sections(dump(context, files_of(broker, contents, ".index", ".timeindex", ".snapshot")))
+    newest = max(name for name in caches if name.startswith("idempotent-0/") and
+                 name.endswith(".snapshot"))
+    producers = re.findall(r"producerId: (\d+) producerEpoch: 0 .*?lastSequence: (\d+) lastOffset: (\d+)",
+                           caches[newest])
+    equal(sorted((int(s), int(o)) for _, s, o in producers), [(99, 10_099), (9999, 9999)],
+          f"last sequences and offsets of the producers in {newest}: {caches[newest]}")
 
 
 @test("DumpLogSegments checks every index entry against its log", "java", "kcat", "kq")
@@ -133,26 +164,80 @@ def same_under(context, address, contents, ids):
         equal(read_all(address, topic), data, f"records of {topic}")
 
 
+class Sequence:
+    """An idempotent producer by hand, that goes on when another broker has taken over."""
+
+    def __init__(self, topic):
+        self.topic = topic
+        self.identity = None
+        self.sequence = 0
+        self.offset = 0  # of the next record
+        self.sent = b""
+
+    def _ask(self, connection, sequence):
+        records = raw.batch([b"sequence %d" % (sequence + i) for i in range(2)],
+                            producer=(*self.identity, sequence))
+        return raw.produced(connection.ask(raw.produce(self.topic, records)))
+
+    def go_on(self, address):
+        """The last batch once more, a gap, then the next two."""
+        with raw.Connection(address) as connection:
+            if self.identity is None:
+                self.identity = raw.new_producer(connection)
+            else:
+                equal(self._ask(connection, self.sequence - 2), (0, self.offset - 2),
+                      "error and offset of a batch that was sent to the broker before")
+                equal(self._ask(connection, self.sequence + 2)[0], 45, "a gap in the sequence")
+            for _ in range(2):
+                equal(self._ask(connection, self.sequence), (0, self.offset), "the next batch")
+                self.sent += b"sequence %d\nsequence %d\n" % (self.sequence, self.sequence + 1)
+                self.sequence += 2
+                self.offset += 2
+
+
+def kafka_on(context, directory):
+    """Apache Kafka, started on a directory that somebody else wrote. A word of its log manager about
+    a file that is not as it should be is a failure; but kq leaves no index in a directory that waits
+    for its deletion, and Kafka says so."""
+    kafka = KafkaBroker(context.java, directory)
+    context.started.append(kafka)
+    kafka.start()
+    log = kafka.log.read_text(errors="replace")
+    for word in ("corrupt", "Corrupt", "rebuilding", "Could not find offset index", "ERROR",
+                 "Exception", "inconsistent"):
+        rows = [r for r in log.splitlines()
+                if word in r and "Reloading from producer snapshot" not in r and "-delete/" not in r]
+        equal(rows[:3], [], f"lines with {word} in the log of Apache Kafka")
+    return kafka, log
+
+
 @test("Apache Kafka serves a copy of the directory, and kq what Kafka leaves", "java", "kcat", "kq")
 def kafka_on_copy(context):
     broker, contents = filled_broker(context)
-    ids = {t: i for t, i in topic_ids(context, broker.address).items()}
+    context.kq("kq-topics", "create", "sequence", broker=broker)
+    producer = Sequence("sequence")
+    producer.go_on(broker.address)
+    contents["sequence"] = producer.sent
+    ids = topic_ids(context, broker.address)
     equal(broker.terminate(), 0, "exit status")
     copy = context.scratch / "copy-for-kafka"
     shutil.copytree(broker.data, copy)
-    (copy / ".lock").unlink(missing_ok=True)
-    kafka = KafkaBroker(context.java, copy)
-    context.started.append(kafka)
-    kafka.start()
+    kafka, log = kafka_on(context, copy)
+    check("Skipping recovery of" in log, "Apache Kafka did not see that the stop was clean")
     same_under(context, kafka.address, contents, ids)
     more = lines_of(100)
     run(["kcat", "-b", kafka.address, "-P", "-t", "rolled", "-p", "0", "-z", "lz4"], stdin=more)
     contents["rolled"] += more
+    producer.go_on(kafka.address)
+    contents["sequence"] = producer.sent
     equal(kafka.terminate(), 143, "exit status of Apache Kafka")
 
     again = KqBroker(context.programs, copy)
     context.started.append(again)
     again.start()
+    same_under(context, again.address, contents, ids)
+    producer.go_on(again.address)
+    contents["sequence"] = producer.sent
     same_under(context, again.address, contents, ids)
     equal(again.terminate(), 0, "exit status")
 
@@ -160,15 +245,26 @@ def kafka_on_copy(context):
 @test("Apache Kafka recovers a copy of the directory after SIGKILL", "java", "kcat", "kq")
 def kafka_after_kill(context):
     broker, contents = filled_broker(context)
+    context.kq("kq-topics", "create", "sequence", broker=broker)
+    producer = Sequence("sequence")
+    producer.go_on(broker.address)
+    contents["sequence"] = producer.sent
     ids = topic_ids(context, broker.address)
     broker.kill()
     copy = context.scratch / "copy-of-killed"
     shutil.copytree(broker.data, copy)
-    kafka = KafkaBroker(context.java, copy)
-    context.started.append(kafka)
-    kafka.start()
+    kafka, log = kafka_on(context, copy)
+    check("since no clean shutdown file was found" in log, "Apache Kafka took the stop for a clean one")
     same_under(context, kafka.address, contents, ids)
-    kafka.kill()
+    producer.go_on(kafka.address)
+    kafka.kill()  # and kq after a killed Kafka
+    again = KqBroker(context.programs, copy)
+    context.started.append(again)
+    again.start()
+    producer.go_on(again.address)
+    contents["sequence"] = producer.sent
+    same_under(context, again.address, contents, ids)
+    equal(again.terminate(), 0, "exit status")
 
 
 @test("a segment holds batches as they were sent", "kcat", "kq")

@@ -3,6 +3,7 @@
 
 import socket
 import struct
+import time
 import zlib
 
 
@@ -78,7 +79,6 @@ def record(value, delta=0, key=None):
 def batch(values=(b"v",), *, magic=2, attributes=0, count=None, last_delta=None, crc=None,
           producer=(-1, -1, -1), timestamp=None, payload=None, length=None, base=0):
     """A record batch; everything that could be wrong can be made wrong."""
-    import time
     timestamp = int(time.time() * 1000) if timestamp is None else timestamp
     content = payload if payload is not None else \
         b"".join(record(v, i) for i, v in enumerate(values))
@@ -111,6 +111,19 @@ def fetch(topic, offset, partition=0, max_bytes=1 << 20, max_wait=0):
 def create_topic(name, partitions=1, replicas=1):
     body = array([string(name) + i32(partitions) + i16(replicas) + array([]) + array([])])
     return request(19, 3, body + i32(5000) + i8(0))
+
+
+def new_producer(connection):
+    """(id, epoch) of a producer without a transactional id."""
+    for _ in range(100):
+        answer = connection.ask(request(22, 0, string(None) + i32(60_000)))
+        error, producer, epoch = struct.unpack_from(">hqh", answer, 4)
+        if error not in (14, 15):  # still loading, or not there yet
+            break
+        time.sleep(0.1)
+    if error:
+        raise RuntimeError(f"InitProducerId was answered with error {error}")
+    return producer, epoch
 
 
 class Connection:
