@@ -214,7 +214,7 @@ class KqBroker(ProcessBroker):
 class KafkaBroker(ProcessBroker):
     """Apache Kafka itself, on a directory that is formatted already (or by format())."""
 
-    def __init__(self, java, data, settings=None):
+    def __init__(self, java, data, settings=None, static_voter=False):
         super().__init__(data, settings)
         self.java = java
         self.controller_port = free_port()
@@ -222,7 +222,6 @@ class KafkaBroker(ProcessBroker):
         self.file = self.data.parent / f"{self.data.name}.properties"
         values = {
             "process.roles": "broker,controller", "node.id": "1",
-            "controller.quorum.bootstrap.servers": f"127.0.0.1:{self.controller_port}",
             "listeners": f"PLAINTEXT://127.0.0.1:{self.port},"
                          f"CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
@@ -232,6 +231,10 @@ class KafkaBroker(ProcessBroker):
             "share.coordinator.state.topic.replication.factor": "1",
             "group.initial.rebalance.delay.ms": "0", **self.settings,
         }
+        if static_voter:
+            values["controller.quorum.voters"] = f"1@127.0.0.1:{self.controller_port}"
+        else:
+            values["controller.quorum.bootstrap.servers"] = f"127.0.0.1:{self.controller_port}"
         self.file.write_text("".join(f"{k}={v}\n" for k, v in values.items()))
 
     def format(self):
@@ -254,6 +257,8 @@ class KafkaBroker(ProcessBroker):
 
 
 TOOLS = {
+    "acls": "org.apache.kafka.tools.AclCommand",
+    "groups": "org.apache.kafka.tools.GroupsCommand",
     "topics": "org.apache.kafka.tools.TopicCommand",
     "configs": "kafka.admin.ConfigCommand",
     "produce": "org.apache.kafka.tools.ConsoleProducer",

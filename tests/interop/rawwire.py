@@ -40,6 +40,11 @@ def request(key, version, body, correlation=7, client="raw"):
     return data(i16(key) + i16(version) + i32(correlation) + string(client) + body)
 
 
+def compact(text):
+    """A string of the flexible versions, of at most 126 bytes."""
+    return bytes([len(text) + 1]) + text.encode()
+
+
 def _crc_table():
     table = []
     for byte in range(256):
@@ -106,6 +111,13 @@ def fetch(topic, offset, partition=0, max_bytes=1 << 20, max_wait=0):
     body = i32(-1) + i32(max_wait) + i32(0) + i32(max_bytes) + i8(0) + array(
         [string(topic) + array([i32(partition) + i64(offset) + i32(1 << 20)])])
     return request(1, 4, body)
+
+
+def list_offsets(topic, time_, partition=0):
+    """-1 asks for the end, -2 for the start, -3 for the record with the largest timestamp."""
+    # Version 7: an array of one is 2, and nothing bears tags.
+    return request(2, 7, b"\0" + i32(-1) + i8(0) + b"\2" + compact(topic) + b"\2" +
+                   i32(partition) + i32(-1) + i64(time_) + b"\0\0\0")
 
 
 def create_topic(name, partitions=1, replicas=1):
@@ -186,6 +198,12 @@ def fetched(answer):
     """The error of the one partition in a Fetch v4 answer."""
     topic, = struct.unpack_from(">h", answer, 4 + 4)
     return struct.unpack_from(">h", answer, 4 + 4 + 2 + topic + 4 + 4)[0]
+
+
+def listed(answer):
+    """(error, timestamp, offset) of the one partition in a ListOffsets v7 answer."""
+    topic = answer[1 + 4 + 1] - 1
+    return struct.unpack_from(">hqq", answer, 1 + 4 + 1 + 1 + topic + 1 + 4)
 
 
 def created(answer):

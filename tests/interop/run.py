@@ -30,7 +30,7 @@ HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kq-interop"
 REQUIRED = os.environ.get("CI") == "true"
 MODULES = ["kcat_tests", "librdkafka_tests", "kafka_python_tests", "java_tests", "disk_tests",
-           "fault_tests", "bad_input_tests"]
+           "directory_tests", "fault_tests", "bad_input_tests"]
 
 
 def fetched(name, sources, make):
