@@ -22,6 +22,9 @@ inline constexpr std::string_view producer_snapshot_suffix = ".snapshot";
 inline constexpr std::string_view earlier_batches_prefix = "kq.";  // kq.<offset>.producers
 inline constexpr std::string_view earlier_batches_suffix = ".producers";
 
+// Beside the segments of a log that had a failed sync, until their bytes are written once more.
+inline constexpr std::string_view sync_failed_name = "kq.sync-failed";
+
 inline constexpr std::string_view epoch_file_name = "leader-epoch-checkpoint";
 inline constexpr std::string_view partition_metadata_name = "partition.metadata";
 

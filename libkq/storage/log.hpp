@@ -281,7 +281,8 @@ private:
     Offset durable_end_{0};
     Offset recovery_point_{0};
 
-    bool failed_ = false;  // what is on disk is known again only after the next open
+    bool suspect_ = false;  // an earlier process had a failed sync here, none of ours succeeded yet
+    bool failed_ = false;   // what is on disk is known again only after the next open
     bool full_ = false;
     std::uint64_t unchecked_bytes_ = 0;  // may be appended before the disk is asked for its room
 

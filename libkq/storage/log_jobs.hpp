@@ -49,9 +49,12 @@ private:
     };
     Status sync_file(File& file);
     Status write_small_file(const SmallFile& small);
+    void note_failure();
     Status run_steps();
 
     FileSystem* files_ = nullptr;
+    std::string log_directory_;
+    bool ends_suspicion_ = false;  // of an earlier process's failed sync
     Offset end_;
     std::uint64_t dirty_bytes_ = 0;
     std::vector<SegmentFile> segments_;

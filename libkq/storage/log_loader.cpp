@@ -87,6 +87,7 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
                                : log_.log_end_;
     log_.durable_end_ = log_.recovery_point_;
     if (scan_needed) log_.names_changed_ = log_.parent_changed_ = log_.changed_ = true;
+    log_.suspect_ = found_.has_failed_sync;
     return done();
 }
 
@@ -111,6 +112,7 @@ Status LogLoader::list_directory() {
         if (auto offset = offset_in_earlier_batches_name(name)) found_.earlier.push_back(*offset);
         if (name == epoch_file_name) found_.has_epoch_file = true;
         if (name == partition_metadata_name) found_.has_metadata = true;
+        if (name == sync_failed_name) found_.has_failed_sync = true;
     }
     snapshots_listed_ = true;
     std::sort(found_.logs.begin(), found_.logs.end());
@@ -313,9 +315,25 @@ Result<ScanResult> LogLoader::scan(Segment& segment, const ScanStart& start) {
     }
     if (result.ok()) {
         KQ_CHECK(segment.size_bytes() == result.value().sound_bytes);
+        if (found_.has_failed_sync) KQ_TRY(write_again(segment));
         log_.report_.cut_bytes += file_bytes - result.value().sound_bytes;
     }
     return result;
+}
+
+// An earlier process had a failed sync: what is read here may be in the kernel's cache only, and
+// marked as written (SyncJob::note_failure). Written once more, it goes out with the next sync.
+Status LogLoader::write_again(Segment& segment) {
+    constexpr std::size_t piece_bytes = 1 << 20;
+    Bytes buffer;
+    for (std::uint64_t at = 0; at < segment.size_bytes();) {
+        buffer.resize(std::min<std::uint64_t>(piece_bytes, segment.size_bytes() - at));
+        KQ_LET(auto count, segment.file()->pread(at, buffer));
+        if (count == 0) return Error{Errc::io_error, segment.path(log_suffix) + " became shorter"};
+        KQ_TRY(segment.file()->pwrite(at, ByteView(buffer).first(count)));
+        at += count;
+    }
+    return done();
 }
 
 // Later segments go first, newest before older: a crash in between finds the same damage again.

@@ -41,6 +41,7 @@ private:
         std::vector<Offset> earlier;  // kq.<offset>.producers
         bool has_epoch_file = false;
         bool has_metadata = false;
+        bool has_failed_sync = false;
     };
 
     Status list_directory();
@@ -67,6 +68,7 @@ private:
     Status close_scanned(std::size_t first);
     Status drop_front(std::size_t count);
     Result<ScanResult> scan(Segment& segment, const ScanStart& start);
+    Status write_again(Segment& segment);
     void add_missing_snapshot(Offset at);
     Status cut_behind(std::size_t index, const ScanResult& result);
     Status settle_ends(const OpenHints& hints);

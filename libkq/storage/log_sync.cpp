@@ -24,6 +24,8 @@ SyncJob Log::begin_sync() {
 
     SyncJob job;
     job.files_ = &files_;
+    job.log_directory_ = place_.directory;
+    job.ends_suspicion_ = suspect_;
     job.end_ = log_end_;
     // Dirty segments are the newest ones.
     for (auto at = segments_.size(); at > 0; --at) {
@@ -70,6 +72,7 @@ void Log::finish_sync(const SyncJob& job, const Status& result) {
         epochs_synced_version_ = job.epochs_version_;
         snapshots_.insert(snapshots_.end(), job.snapshots_.begin(), job.snapshots_.end());
         std::sort(snapshots_.begin(), snapshots_.end());
+        if (job.ends_suspicion_) suspect_ = false;
         durable_end_ = std::max(durable_end_, job.end());
         recovery_point_ = std::max(recovery_point_, job.end());
         return;
@@ -118,9 +121,14 @@ Status SyncJob::run_steps() {
     for (const auto& directory : directories_) {
         auto synced = files_->sync_dir(directory);
         if (!synced.ok()) {
-            sync_failed_ = true;
+            note_failure();
             return synced;
         }
+    }
+    if (ends_suspicion_) {
+        // It may come back after a power cut, and then costs a needless rewrite.
+        auto removed = files_->unlink(log_directory_ + '/' + std::string(sync_failed_name));
+        if (!removed.ok() && removed.code() != Errc::not_found) return removed;
     }
     return done();
 }
@@ -128,8 +136,17 @@ Status SyncJob::run_steps() {
 Status SyncJob::sync_file(File& file) {
     auto synced = file.sync();
     if (!synced.ok() && mutant(Mutant::retry_failed_sync)) synced = file.sync();
-    if (!synced.ok()) sync_failed_ = true;
+    if (!synced.ok()) note_failure();
     return synced;
+}
+
+// What the kernel could not write it keeps in its cache and calls clean: the next process would
+// read it there, and its syncs would succeed without writing it (I31). So the failure is noted for
+// the next process. That note needs no sync: a power cut takes the cache with it.
+void SyncJob::note_failure() {
+    sync_failed_ = true;
+    static_cast<void>(
+        files_->open(log_directory_ + '/' + std::string(sync_failed_name), OpenMode::create).ok());
 }
 
 // As replace_file() does it; the directory is synced once for all of them.

@@ -47,7 +47,7 @@ OneBrokerWorld::~OneBrokerWorld() {
 
 bool OneBrokerWorld::is_broken() {
     node_->reap();
-    if (node_->failure() && !ledger_.broken()) {
+    if (node_->failure() && !disk_is_bad_ && !ledger_.broken()) {
         ledger_.fail("broker", "it gave up: " + node_->failure()->text());
     }
     return ledger_.broken().has_value();
@@ -148,6 +148,48 @@ void OneBrokerWorld::damage_caches() {
     }
 }
 
+// The disk is full for a while: what does not fit is refused, and later taken (RELIABILITY 3). The
+// broker may die meanwhile; its start may be refused until there is room.
+void OneBrokerWorld::fill_disk() {
+    auto& random = scheduler_.random();
+    auto& disk = node_->disk();
+    auto space = disk.free_space("/data");
+    KQ_CHECK(space.ok());
+    auto used = space.value().total_bytes - space.value().free_bytes;
+    disk.set_capacity(used + random.below(400'000));
+    run_for(random_ms(random, 100, 5000));
+    if (random.chance(0.3) && node_->is_running()) {
+        random.chance(0.5) ? node_->power_off() : node_->kill();
+        auto started = node_->start();
+        if (!started.ok() && started.code() != Errc::disk_full) {
+            ledger_.fail("disk full", "the broker does not start: " + started.error().text());
+        }
+        disk_is_bad_ = true;  // it may find out later that it cannot begin
+        run_for(random_ms(random, 10, 2000));
+    }
+    disk.clear_faults();
+    end_bad_disk();
+}
+
+// The disk answers writes or a sync with an error: what it holds is not believed any more (I31).
+// The broker gives its only directory up, and with it itself.
+void OneBrokerWorld::break_disk() {
+    auto& random = scheduler_.random();
+    disk_is_bad_ = true;
+    random.chance(0.6) ? node_->disk().fail_next_sync() : node_->disk().fail_writes();
+    run_for(random_ms(random, 1, 4000));
+    node_->disk().clear_faults();
+    // A broker that believes the disk again is found out when the power fails.
+    if (node_->is_running() && random.chance(0.5)) node_->power_off();
+    end_bad_disk();
+}
+
+void OneBrokerWorld::end_bad_disk() {
+    if (node_->is_running() && node_->failure()) node_->kill();
+    disk_is_bad_ = false;
+    if (!is_broken() && !node_->is_running()) start_broker();
+}
+
 void OneBrokerWorld::one_fault() {
     auto& random = scheduler_.random();
     if (!node_->is_running()) {
@@ -155,7 +197,7 @@ void OneBrokerWorld::one_fault() {
         return;
     }
     ++faults_;
-    switch (random.below(9)) {
+    switch (random.below(11)) {
         case 0:
         case 1:
             crash(false);
@@ -176,6 +218,12 @@ void OneBrokerWorld::one_fault() {
             break;
         case 7:
             if (!producers_.empty()) producers_[random.below(producers_.size())]->replace();
+            break;
+        case 8:
+            fill_disk();
+            break;
+        case 9:
+            break_disk();
             break;
         default:
             if (!node_->is_stopping() && node_->is_serving()) {

@@ -6,8 +6,8 @@
 // The fault model. The broker's process is killed at any moment; its machine loses power, and with
 // it any part of what was not synced, torn at sectors; caches (indexes, producer snapshots, epoch
 // files that can be rebuilt, recovery points) are deleted or flipped while it is down. Connections
-// are cut; bytes are late and come in pieces. The disk fills up and gets room again. Wall clocks
-// jump. Producers are replaced in the middle of their work.
+// are cut; bytes are late and come in pieces. The disk fills up and gets room again; writes and
+// syncs fail. Wall clocks jump. Producers are replaced in the middle of their work.
 //
 // shape    set-up, faults (safety), healing, then within 60 virtual seconds: everything that was
 //          taken has its fate, everything acknowledged is read, and nothing is left over
@@ -53,6 +53,9 @@ private:
     void one_fault();
     void crash(bool power);
     void damage_caches();
+    void fill_disk();
+    void break_disk();
+    void end_bad_disk();
     void heal();
     void read_everything();
     void check_nothing_left();
@@ -66,6 +69,7 @@ private:
     std::vector<std::unique_ptr<SimProducer>> producers_;
     std::vector<std::unique_ptr<SimReader>> readers_;
     int faults_ = 0;
+    bool disk_is_bad_ = false;  // the broker may give up
 };
 
 }  // namespace kq::sim

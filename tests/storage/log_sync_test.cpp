@@ -82,6 +82,32 @@ TEST_CASE("a failed sync fails the log for good", "[storage][sync][faults]") {
     CHECK(log.close_clean().code() == Errc::kafka_storage_error);
 }
 
+TEST_CASE("what a failed sync left in the cache is written again by the next process",
+          "[storage][sync][faults]") {
+    LogOnDisk disk;
+    auto& log = disk.create();
+    REQUIRE(append(log, produced(1, 0)).ok());
+    REQUIRE(sync(log).ok());
+    REQUIRE(append(log, produced(1, 1)).ok());
+    disk.files.fail_next_sync(disk.path(Offset{0}, log_suffix));
+    REQUIRE_FALSE(sync(log).ok());
+    disk.log.reset();
+    auto& again = disk.open(LastStop::process_died, Offset{1});
+    CHECK(again.log_end() == Offset{2});  // the kernel still has it
+    REQUIRE(sync(again).ok());
+    CHECK(again.durable_end() == Offset{2});
+    disk.log.reset();
+    disk.files.power_off_losing_all();
+    auto& last = disk.open(LastStop::host_died, Offset{1});
+    CHECK(last.log_end() == Offset{2});
+    CHECK(last.opened().findings.empty());
+    // And no more of it.
+    REQUIRE(sync(last).ok());
+    auto names = disk.files.list(disk.place().directory);
+    REQUIRE(names.ok());
+    CHECK(std::count(names.value().begin(), names.value().end(), sync_failed_name) == 0);
+}
+
 TEST_CASE("a failed sync of any file or name fails the log", "[storage][sync][faults]") {
     LogOnDisk disk;
     disk.options.segment_bytes = 200;
