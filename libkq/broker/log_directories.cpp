@@ -174,6 +174,8 @@ void LogDirectories::rename_away(const TopicPartition& name, Renaming why, Milli
         [this, name, why, delay, directory](Result<std::string> path) {
             --state_[directory].partitions;
             holders_.erase(name);
+            state_[directory].hints.erase(name);
+            state_[directory].first_high_watermarks.erase(name);
             if (!path.ok() && path.code() != Errc::not_found) {
                 logger_.error("a partition's directory cannot be renamed",
                               {kv("partition", name.text()), kv("error", path.error())});
@@ -241,6 +243,32 @@ void LogDirectories::note(std::uint32_t directory, std::size_t set,
     });
 }
 
+void LogDirectories::note(std::uint32_t directory, std::size_t set,
+                          std::vector<PartitionCheckpoint> partitions, Loop& asking,
+                          Callback<void(Status)> on_written) {
+    loop_.post([this, directory, set, partitions = std::move(partitions),
+                waiter = NoteWaiter{&asking, std::move(on_written)}]() mutable {
+        loop_.assert_here();
+        Directory& state = state_[directory];
+        state.noted[set] = std::move(partitions);
+        state.note_waiters.push_back(std::move(waiter));
+        if (stopping_ || !state.online) {
+            tell_noted(std::exchange(state.note_waiters, {}),
+                       Error(Errc::kafka_storage_error, "the log directory is offline"));
+            return;
+        }
+        write_checkpoints(directory);
+    });
+}
+
+void LogDirectories::tell_noted(std::vector<NoteWaiter> waiters, const Status& written) {
+    for (NoteWaiter& waiter : waiters) {
+        waiter.loop->post([on_written = std::move(waiter.on_written), written]() mutable {
+            on_written(written);
+        });
+    }
+}
+
 // Whole files, and only those that say something new.
 void LogDirectories::write_checkpoints(std::uint32_t directory) {
     Directory& state = state_[directory];
@@ -253,13 +281,24 @@ void LogDirectories::write_checkpoints(std::uint32_t directory) {
         Directory& now = state_[directory];
         now.write_queued = false;
         OffsetsByPartition recovery_points, high_watermarks, log_starts;
+        // Of logs that are not open (yet) the files go on saying what they said.
+        for (const auto& [name, hints] : now.hints) {
+            const auto holder = holders_.find(name);
+            if (holder == holders_.end() || holder->second.leaving) continue;
+            recovery_points[name] = hints.recovery_point;
+            if (hints.log_start > Offset{0}) log_starts[name] = hints.log_start;
+            const auto mark = now.first_high_watermarks.find(name);
+            if (mark != now.first_high_watermarks.end()) high_watermarks[name] = mark->second;
+        }
         for (const auto& [set, partitions] : now.noted) {
             for (const PartitionCheckpoint& entry : partitions) {
                 recovery_points[entry.name] = entry.recovery_point;
                 high_watermarks[entry.name] = entry.high_watermark;
+                log_starts.erase(entry.name);
                 if (entry.log_start.has_value()) log_starts[entry.name] = *entry.log_start;
             }
         }
+        auto waiters = std::exchange(now.note_waiters, {});
         auto files = std::make_shared<Files>();
         const auto take = [](OffsetsByPartition& fresh, std::optional<OffsetsByPartition>& last,
                              std::optional<OffsetsByPartition>& out) {
@@ -284,8 +323,9 @@ void LogDirectories::write_checkpoints(std::uint32_t directory) {
                 }
                 return done();
             },
-            [this, directory](Status written) {
+            [this, directory, waiters = std::move(waiters)](Status written) mutable {
                 loop_.assert_here();
+                tell_noted(std::move(waiters), written);
                 on_checkpoints_written(directory, written);
             });
     });

@@ -73,9 +73,12 @@ public:
     // The log is closed and the partition gone: renames its directory, frees the name, and unlinks
     // the files after `delay`.
     void remove(std::uint32_t directory, const TopicPartition& name, const Uuid& id, Millis delay);
-    // The complete list of what set `set` has in the directory; replaces its last one.
+    // The complete list of what set `set` has in the directory; replaces its last one. Written some
+    // time; `on_written`, where there is one, is told on `asking` when it is, and durable.
     void note(std::uint32_t directory, std::size_t set,
               std::vector<PartitionCheckpoint> partitions);
+    void note(std::uint32_t directory, std::size_t set, std::vector<PartitionCheckpoint> partitions,
+              Loop& asking, Callback<void(Status)> on_written);
     // A write or sync failed there. Everybody who listens hears of it once.
     void fail(std::uint32_t directory, const Error& why);
 
@@ -105,6 +108,10 @@ private:
         Uuid wanted;
         Callback<void(Result<LogLocation>)> on_location;
     };
+    struct NoteWaiter {
+        Loop* loop;
+        Callback<void(Status)> on_written;
+    };
     struct Directory {
         LogDirectory* files = nullptr;
         Uuid id;
@@ -115,6 +122,7 @@ private:
         // What the files say now, where that is known.
         std::optional<OffsetsByPartition> recovery_points, high_watermarks, log_starts;
         std::map<std::size_t, std::vector<PartitionCheckpoint>> noted;  // by set
+        std::vector<NoteWaiter> note_waiters;                           // for the next write
         bool write_queued = false;
         std::deque<Task> jobs;  // each starts a pool job, whose end calls job_over()
         bool busy = false;
@@ -129,6 +137,7 @@ private:
     std::optional<std::uint32_t> choose(const Uuid& wanted) const KQ_ON(loop_);
     void write_checkpoints(std::uint32_t directory) KQ_ON(loop_);
     void on_checkpoints_written(std::uint32_t directory, const Status& written) KQ_ON(loop_);
+    static void tell_noted(std::vector<NoteWaiter> waiters, const Status& written);
     void fail_here(std::uint32_t directory, const Error& why) KQ_ON(loop_);
     void queue_job(std::uint32_t directory, Task start) KQ_ON(loop_);
     template <class Answer>

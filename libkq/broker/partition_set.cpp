@@ -42,6 +42,7 @@ PartitionSet::PartitionSet(Loop& loop, IoPool& pool, FileSystem& files, LogDirec
       logger_(std::move(logger)),
       options_(options),
       directory_states_(directories.size()),
+      unlink_timer_(loop),
       retention_timer_(loop),
       checkpoint_timer_(loop),
       reopen_timer_(loop),

@@ -38,7 +38,6 @@ struct PartitionSetOptions {
     std::size_t loops = 1;
     Millis retention_check_interval{300'000};  // log.retention.check.interval.ms
     Millis checkpoint_interval{5'000};         // replica.high.watermark.checkpoint.interval.ms
-    Millis file_delete_delay{60'000};          // log.segment.delete.delay.ms
 };
 
 class PartitionSet {
@@ -131,9 +130,20 @@ private:
     void on_synced(std::shared_ptr<SyncChunk> chunk) KQ_ON(loop_);
     void note_changed(std::uint32_t directory) KQ_ON(loop_);
     void note_checkpoints() KQ_ON(loop_);
+    std::vector<PartitionCheckpoint> checkpoints_of(std::uint32_t directory) KQ_ON(loop_);
+    void fail_directory(std::uint32_t directory, const Error& why) KQ_ON(loop_);
+
+    // --- retention (partition_set_retention.cpp)
     void check_retention() KQ_ON(loop_);
     bool clock_is_steady() KQ_ON(loop_);
-    void fail_directory(std::uint32_t directory, const Error& why) KQ_ON(loop_);
+    void persist_log_starts(std::uint32_t directory, std::vector<TopicIdPartition> shortened)
+        KQ_ON(loop_);
+    void delete_segments(Hosted& hosted) KQ_ON(loop_);
+    void on_set_aside(const TopicIdPartition& id, DeleteJob job, const Status& renamed)
+        KQ_ON(loop_);
+    void unlink_due() KQ_ON(loop_);
+
+    // --- the end (partition_set_disk.cpp)
     void job_started() KQ_ON(loop_) { ++jobs_; }
     void job_ended() KQ_ON(loop_);
     void close_all() KQ_ON(loop_);
@@ -178,6 +188,13 @@ private:
     std::unordered_map<RequestKey, std::unique_ptr<PendingAppend>> appends_ KQ_OWNED_BY(loop_);
     std::unordered_map<RequestKey, KeyedWatches> watches_ KQ_OWNED_BY(loop_);
 
+    struct SetAside {
+        TopicIdPartition partition;
+        DeleteJob job;
+    };
+    std::multimap<MonoTime, SetAside> set_aside_
+        KQ_OWNED_BY(loop_);  // by when they may be unlinked
+    Timer unlink_timer_ KQ_OWNED_BY(loop_);
     Timer retention_timer_ KQ_OWNED_BY(loop_);
     Timer checkpoint_timer_ KQ_OWNED_BY(loop_);
     Timer reopen_timer_ KQ_OWNED_BY(loop_);

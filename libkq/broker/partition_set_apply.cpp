@@ -216,7 +216,7 @@ void PartitionSet::opening_failed(Hosted& hosted, const Error& why) {
 void PartitionSet::opening_over(Hosted& hosted) {
     hosted.opening = false;
     hosted.tickets.clear();
-    if (hosted.dropped) finish_drop(hosted);
+    if (hosted.dropped && hosted.is_left_alone()) finish_drop(hosted);
 }
 
 // The partition was deleted, or moved to other brokers. Who waits is told at once; the files go
@@ -230,7 +230,7 @@ void PartitionSet::drop(const TopicIdPartition& id) {
         TakenOffline{Error(Errc::unknown_topic_or_partition, "the partition was deleted")},
         effects);
     perform(*hosted, effects);
-    if (!hosted->opening && !hosted->syncing) finish_drop(*hosted);
+    if (hosted->is_left_alone()) finish_drop(*hosted);
 }
 
 void PartitionSet::finish_drop(Hosted& hosted) {

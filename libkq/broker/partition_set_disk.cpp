@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The disk side of PartitionSet: sync rounds, checkpoints, retention, failed directories, the end.
+// The disk side of PartitionSet: sync rounds, checkpoints, failed directories, the end.
 #include <algorithm>
 #include <utility>
 
@@ -14,11 +14,6 @@ namespace {
 
 // A round is split so that several files are synced at a time; the pool bounds how many really are.
 constexpr std::size_t chunks_max = 8;
-
-// How far the wall clock may run apart from the other one between two looks before it has jumped,
-// and how long nothing is deleted by time after that (I36).
-constexpr Millis clock_drift_max{60'000};
-constexpr Millis no_deletion_after_jump{3'600'000};
 
 }  // namespace
 
@@ -110,7 +105,7 @@ void PartitionSet::on_synced(std::shared_ptr<SyncChunk> chunk) {
         hosted->partition.step(Synced{&entry.job, entry.status}, effects);
         perform(*hosted, effects);
         note_changed(chunk->directory);
-        if (hosted->dropped) finish_drop(*hosted);
+        if (hosted->dropped && hosted->is_left_alone()) finish_drop(*hosted);
     }
     DirectoryState& state = directory_states_[chunk->directory];
     if (--state.chunks == 0) {
@@ -132,74 +127,28 @@ void PartitionSet::note_changed(std::uint32_t directory) {
 }
 
 void PartitionSet::note_checkpoints() {
-    std::vector<std::vector<PartitionCheckpoint>> lists(directory_states_.size());
+    for (std::uint32_t i = 0; i < directory_states_.size(); ++i) {
+        if (!std::exchange(directory_states_[i].changed, false)) continue;
+        directories_.note(i, options_.index, checkpoints_of(i));
+    }
+}
+
+std::vector<PartitionCheckpoint> PartitionSet::checkpoints_of(std::uint32_t directory) {
+    std::vector<PartitionCheckpoint> list;
     for (const auto& [id, hosted] : hosted_) {
         const Log* log = hosted->partition.log();
-        if (log == nullptr || !hosted->directory.has_value()) continue;
-        if (!directory_states_[*hosted->directory].changed) continue;
+        if (log == nullptr || hosted->directory != directory) continue;
         PartitionCheckpoint entry{hosted->partition.name(), log->recovery_point(),
                                   hosted->partition.high_watermark(), std::nullopt};
-        if (log->log_start() != log->first_segment_base()) entry.log_start = log->log_start();
-        lists[*hosted->directory].push_back(std::move(entry));
+        // As long as the segments below may come back, the file has to say where the log begins.
+        if (hosted->retention_start.has_value()) {
+            entry.log_start = hosted->retention_start;
+        } else if (log->log_start() != log->first_segment_base()) {
+            entry.log_start = log->log_start();
+        }
+        list.push_back(std::move(entry));
     }
-    for (std::uint32_t i = 0; i < lists.size(); ++i) {
-        if (!std::exchange(directory_states_[i].changed, false)) continue;
-        directories_.note(i, options_.index, std::move(lists[i]));
-    }
-}
-
-// --- Retention
-
-// A wall clock that jumps must not delete anything (I36): after a jump that we see, time counts for
-// nothing for a while.
-bool PartitionSet::clock_is_steady() {
-    const MonoTime mono = loop_.clock().mono();
-    const WallTime wall = loop_.clock().wall();
-    const auto passed = std::chrono::duration_cast<Millis>(mono - std::exchange(last_mono_, mono));
-    const Millis walked = wall - std::exchange(last_wall_, wall);
-    const Millis drift = walked > passed ? walked - passed : passed - walked;
-    if (drift > clock_drift_max) {
-        no_retention_before_ = mono + no_deletion_after_jump;
-        logger_.warn("the wall clock jumped; nothing is deleted by time for an hour",
-                     {kv("jump", std::chrono::nanoseconds(walked - passed))});
-    }
-    return mono >= no_retention_before_;
-}
-
-void PartitionSet::check_retention() {
-    const bool steady = clock_is_steady();
-    const WallTime now = loop_.clock().wall();
-    for (const auto& [id, hosted] : hosted_) {
-        Log* log = hosted->partition.log();
-        if (log == nullptr || std::holds_alternative<Offline>(hosted->partition.role())) continue;
-        if (!steady) continue;
-        log->expire_producers();
-        const Offset start_before = log->log_start();
-        DeleteJob job = log->delete_old_segments(now, hosted->partition.high_watermark());
-        if (job.empty()) continue;
-        logger_.info("old segments deleted",
-                     {kv("partition", hosted->partition.name().text()), kv("bytes", job.bytes()),
-                      kv("log_start_before", start_before), kv("log_start", job.log_start())});
-        Effects effects;
-        hosted->partition.step(LogStartAdvanced{}, effects);
-        perform(*hosted, effects);
-        if (hosted->directory.has_value()) note_changed(*hosted->directory);
-        job_started();
-        run_on_pool(
-            pool_, loop_, [job = std::move(job)]() mutable { return job.run(); },
-            [this, id = id](Status removed) {
-                loop_.assert_here();
-                Hosted* still = lookup(id);
-                if (!removed.ok() && still != nullptr && still->directory.has_value()) {
-                    fail_directory(*still->directory, removed.error());
-                }
-                job_ended();
-            });
-    }
-    retention_timer_.set_after(options_.retention_check_interval, [this] {
-        loop_.assert_here();
-        check_retention();
-    });
+    return list;
 }
 
 // --- Failed directories
@@ -240,6 +189,7 @@ void PartitionSet::stop(Callback<void(bool)> on_stopped) {
     retention_timer_.cancel();
     checkpoint_timer_.cancel();
     reopen_timer_.cancel();
+    unlink_timer_.cancel();  // the next start unlinks what was set aside
     on_stopped_ = std::move(on_stopped);
     run_outbox();  // what was staged in this turn
     for (const auto& [id, hosted] : hosted_) {

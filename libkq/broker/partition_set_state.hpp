@@ -38,7 +38,12 @@ struct PartitionSet::Hosted {
     bool dropped = false;                           // it went away while it was being opened
     bool sync_queued = false;                       // in DirectoryState::sync_wanted
     bool syncing = false;                           // in the round under way
+    bool setting_aside = false;                     // segments are being renamed
+    std::optional<Offset> retention_start;          // where the log is about to begin
     std::vector<std::shared_ptr<Opening>> tickets;  // who waits for the opening
+
+    // No job works on its files.
+    bool is_left_alone() const { return !opening && !syncing && !setting_aside; }
 
     struct StagedBatch {
         RequestKey key;

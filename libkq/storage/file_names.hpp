@@ -21,6 +21,8 @@ inline constexpr std::string_view transaction_index_suffix = ".txnindex";
 inline constexpr std::string_view producer_snapshot_suffix = ".snapshot";
 inline constexpr std::string_view earlier_batches_prefix = "kq.";  // kq.<offset>.producers
 inline constexpr std::string_view earlier_batches_suffix = ".producers";
+// Behind the name of a file that waits to be unlinked.
+inline constexpr std::string_view deleted_suffix = ".deleted";
 
 // Beside the segments of a log that had a failed sync, until their bytes are written once more.
 inline constexpr std::string_view sync_failed_name = "kq.sync-failed";

@@ -204,11 +204,18 @@ public:
     Status truncate_fully_and_start_at(Offset start);
     // Records below `start` can no longer be read. Requires: start <= log_end().
     void advance_log_start(Offset start);
-    // Takes segments out of the log that are wholly below the high watermark and too old (by their
-    // youngest record), too much (retention.bytes), or below the log start. The caller guards
-    // against a clock that jumped, and persists job.log_start() (LogDirectory::write_log_starts)
-    // before the job runs, so that the log start never goes back.
-    DeleteJob delete_old_segments(WallTime now, Offset high_watermark);
+    // Retention. Where the log would begin without the segments that are wholly below the high
+    // watermark and too old (by their youngest record), too much (retention.bytes), or below the
+    // log start; log_start() or below when there is none. The caller guards against a clock that
+    // jumped.
+    Offset start_after_retention(WallTime now, Offset high_watermark);
+    // Takes out the segments below `start`, which becomes the log start. The caller has persisted
+    // it (LogDirectory::write_log_starts), or a power cut may bring back what readers saw go.
+    DeleteJob delete_segments_before(Offset start);
+    // Both, where what persists the log start is no affair of the log directory's.
+    DeleteJob delete_old_segments(WallTime now, Offset high_watermark) {
+        return delete_segments_before(start_after_retention(now, high_watermark));
+    }
     std::size_t expire_producers();
     void set_options(const LogOptions& options) { options_ = options; }
 

@@ -66,17 +66,25 @@ private:
     bool sync_failed_ = false;  // the kernel may have dropped what it could not write: never retry
 };
 
-// Unlinks the files of segments that left the log, oldest first, each step durable before the next,
-// so that a crash leaves no hole.
+// Removes the files of segments that left the log, oldest first, each step durable before the next,
+// so that a crash leaves no hole. At once, or as Kafka does it: under their names with ".deleted"
+// behind them for a while, for whoever still looks for them.
 class DeleteJob {
 public:
     Status run();
+    // Renames them. Whatever is there under these names when a log is opened is unlinked.
+    Status set_aside();
+    // Requires: set_aside() was done.
+    Status unlink_set_aside();
+
     bool empty() const { return steps_.empty(); }
     Offset log_start() const { return log_start_; }  // after the deletion
     std::uint64_t bytes() const { return bytes_; }
 
 private:
     friend class Log;
+    Status unlink_if_there(const std::string& path);
+
     FileSystem* files_ = nullptr;
     std::string directory_;
     std::vector<std::vector<std::string>> steps_;  // paths, a segment a step

@@ -155,13 +155,8 @@ void Log::advance_log_start(Offset start) {
     if (epochs_.truncate_from_start(start)) ++epochs_version_;
 }
 
-DeleteJob Log::delete_old_segments(WallTime now, Offset high_watermark) {
-    DeleteJob job;
-    job.files_ = &files_;
-    job.directory_ = place_.directory;
-    job.log_start_ = log_start_;
-    if (failed_) return job;
-
+Offset Log::start_after_retention(WallTime now, Offset high_watermark) {
+    if (failed_) return log_start_;
     auto count = count_old_segments(now, high_watermark);
     // The end of the log, and what is known about producers, must outlive its records.
     if (count > 0 && count == segments_.size() && !roll(log_end_).ok()) --count;
@@ -169,7 +164,22 @@ DeleteJob Log::delete_old_segments(WallTime now, Offset high_watermark) {
            !std::binary_search(snapshots_.begin(), snapshots_.end(), segments_[count]->base())) {
         --count;  // until the next sync has brought out the snapshot
     }
-    drop_segments_before(count, job);
+    return segments_[count]->base();
+}
+
+DeleteJob Log::delete_segments_before(Offset start) {
+    KQ_CHECK(start <= log_end_);
+    DeleteJob job;
+    job.files_ = &files_;
+    job.directory_ = place_.directory;
+    if (!failed_) {
+        std::size_t count = 0;
+        while (count + 1 < segments_.size() && segments_[count + 1]->base() <= start)
+            ++count;
+        drop_segments_before(count, job);
+        advance_log_start(start);
+    }
+    job.log_start_ = log_start_;
     return job;
 }
 
@@ -216,18 +226,40 @@ void Log::drop_segments_before(std::size_t count, DeleteJob& job) {
         place_.logger.info("segments deleted", {kv("directory", place_.directory),
                                                 kv("count", count), kv("log_start", log_start_)});
     }
-    job.log_start_ = log_start_;
 }
 
 Status DeleteJob::run() {
     for (const auto& step : steps_) {
+        for (const auto& path : step)
+            KQ_TRY(unlink_if_there(path));
+        KQ_TRY(files_->sync_dir(directory_));
+    }
+    return done();
+}
+
+Status DeleteJob::set_aside() {
+    for (const auto& step : steps_) {
         for (const auto& path : step) {
-            auto removed = files_->unlink(path);
-            if (!removed.ok() && removed.code() != Errc::not_found) return removed;
+            auto renamed = files_->rename(path, path + std::string(deleted_suffix));
+            if (!renamed.ok() && renamed.code() != Errc::not_found) return renamed;
         }
         KQ_TRY(files_->sync_dir(directory_));
     }
     return done();
+}
+
+// Not synced: the next start removes what comes back.
+Status DeleteJob::unlink_set_aside() {
+    for (const auto& step : steps_) {
+        for (const auto& path : step)
+            KQ_TRY(unlink_if_there(path + std::string(deleted_suffix)));
+    }
+    return done();
+}
+
+Status DeleteJob::unlink_if_there(const std::string& path) {
+    auto removed = files_->unlink(path);
+    return removed.code() == Errc::not_found ? done() : removed;
 }
 
 }  // namespace kq

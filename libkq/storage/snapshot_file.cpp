@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view checkpoint_suffix = ".checkpoint";
 constexpr std::string_view part_suffix = ".part";
-constexpr std::string_view deleted_suffix = ".deleted";
 constexpr std::size_t epoch_digits = 10;
 constexpr std::size_t offset_digits = 20;
 constexpr std::size_t write_bytes = std::size_t{1} << 20;

@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view cleaned = ".cleaned";
 constexpr std::string_view swap_suffix = ".swap";
-constexpr std::string_view deleted = ".deleted";
 constexpr std::string_view temporary = ".tmp";
 
 constexpr std::array<std::string_view, 4> segment_suffixes = {
@@ -84,7 +83,7 @@ Result<bool> settle_temporary_files(FileSystem& files, const std::string& direct
     std::vector<std::string> swaps;
     std::vector<std::string> rest;
     for (const auto& name : names) {
-        if (name.ends_with(deleted) || is_our_temporary(name)) {
+        if (name.ends_with(deleted_suffix) || is_our_temporary(name)) {
             KQ_TRY(settler.remove(name));
         } else if (name.ends_with(cleaned) && base_in_name(without(name, cleaned))) {
             first_cleaned = std::min(first_cleaned, *base_in_name(without(name, cleaned)));

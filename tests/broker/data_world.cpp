@@ -23,6 +23,23 @@ DataWorld::~DataWorld() {
 }
 
 void DataWorld::start() {
+    open_plane();
+    if (image != nullptr) {
+        image = nullptr;
+        publish();
+    } else {
+        image = std::make_shared<const MetadataState>(state);
+    }
+}
+
+void DataWorld::start_slowly(Millis least, Millis most) {
+    open_plane();
+    pool->set_delay(least, most);
+    image = nullptr;
+    announce();
+}
+
+void DataWorld::open_plane() {
     pool = std::make_unique<SimIoPool>(world);
     control = std::make_unique<SimLoop>(world, &clock);
     DataPlaneSeams seams{*control, {}, *pool, files, world.random(), metrics, Logger(sink)};
@@ -58,12 +75,6 @@ void DataWorld::start() {
                                 });
     REQUIRE(made.ok());
     plane = std::move(made).value();
-    if (image != nullptr) {
-        image = nullptr;
-        publish();
-    } else {
-        image = std::make_shared<const MetadataState>(state);
-    }
 }
 
 bool DataWorld::stop() {
@@ -157,13 +168,17 @@ void DataWorld::lead(const std::string& topic, int partition, BrokerId leader, i
 }
 
 void DataWorld::publish() {
+    announce();
+    REQUIRE(world.run_until([this] { return applied_; }, 10s));
+}
+
+void DataWorld::announce() {
     const MetadataState before = image == nullptr ? MetadataState() : *image;
     image = std::make_shared<const MetadataState>(state);
     edit_ = std::make_unique<EditSession>();  // what is published is never edited again
     auto delta = std::make_shared<const MetadataDelta>(compare(before, *image));
     applied_ = false;
     control->post([this, delta] { plane->apply(image, delta, [this] { applied_ = true; }); });
-    REQUIRE(world.run_until([this] { return applied_; }, 10s));
 }
 
 RequestContext DataWorld::context(Client& client, int version, int key) {

@@ -67,6 +67,8 @@ public:
 
     // --- the process
     void start();
+    // Pool jobs take so long; does not wait until the partitions are open.
+    void start_slowly(Millis least, Millis most);
     bool stop();  // cleanly; false when it did not end in time
     void kill();  // the process dies
     void power_off();
@@ -121,6 +123,8 @@ public:
     bool refuse_producer_ids = false;
 
 private:
+    void open_plane();
+    void announce();
     void put_topic(const TopicImage& topic);
 
     std::unique_ptr<EditSession> edit_ = std::make_unique<EditSession>();

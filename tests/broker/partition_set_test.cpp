@@ -156,6 +156,139 @@ TEST_CASE("old segments go by time and by size", "[broker][retention]") {
     CHECK(first("age") == start);
 }
 
+namespace {
+
+Bytes fresh_batch(DataWorld& world, const std::string& value) {
+    BatchOf of;
+    of.timestamp = to_ms(world.clock.wall());  // not so old that retention takes it
+    of.values = {value};
+    return make_batch(of);
+}
+
+// A topic "t" of one batch a segment: five of them, of which retention.bytes keeps two.
+void fill_segments(DataWorld& world, std::map<std::string, std::string> configs = {}) {
+    configs.insert({{"segment.bytes", "1048576"}, {"retention.bytes", "-1"}});
+    world.create_topic("t", 1, configs);
+    for (int i = 0; i < 5; ++i) {
+        const auto value = std::to_string(i) + std::string(900'000, 'x');
+        REQUIRE(world.send("t", 0, fresh_batch(world, value)).error_code == 0);
+    }
+    configs["retention.bytes"] = "1000000";
+    world.set_topic_config("t", configs);
+    world.publish();
+}
+
+Offset start_of_t(DataWorld& world) {
+    return world.partition("t", 0)->log()->log_start();
+}
+
+}  // namespace
+
+TEST_CASE("segments are renamed, and unlinked after file.delete.delay.ms", "[broker][retention]") {
+    DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}});
+    fill_segments(world, {{"file.delete.delay.ms", "30000"}});
+    REQUIRE(world.world.run_until([&] { return start_of_t(world) > Offset{0}; }, 5s));
+    const auto start = start_of_t(world);
+    world.world.run_for(3s);
+    const auto waiting = count_with(names_in(world, "/data0/t-0"), ".log.deleted");
+    CHECK(waiting == static_cast<std::size_t>(start.value));
+    CHECK_FALSE(world.files.exists("/data0/t-0/00000000000000000000.log"));
+
+    SECTION("while the broker runs") {
+        world.world.run_for(25s);
+        CHECK(count_with(names_in(world, "/data0/t-0"), ".log.deleted") == waiting);
+        world.world.run_for(5s);
+        CHECK(count_with(names_in(world, "/data0/t-0"), ".deleted") == 0);
+    }
+    SECTION("by the next start, where it stopped before") {
+        REQUIRE(world.stop());
+        CHECK(count_with(names_in(world, "/data0/t-0"), ".log.deleted") == waiting);
+        world.start();
+        CHECK(count_with(names_in(world, "/data0/t-0"), ".deleted") == 0);
+        CHECK(start_of_t(world) == start);
+    }
+    SECTION("with the directory, where the topic goes") {
+        world.delete_topic("t");
+        world.create_topic("t");
+        CHECK(world.send("t", 0, fresh_batch(world, "new")).base_offset == 0);
+        world.world.run_for(120s);
+        CHECK(world.read("t", 0) == std::vector<std::string>{"new"});
+        CHECK(world.metrics.value("kq_offline_partitions") == 0);
+        CHECK(count_with(names_in(world, "/data0"), "-delete") == 0);
+    }
+}
+
+TEST_CASE("a log start that was seen never goes back, whenever the power fails",
+          "[broker][retention][I5]") {
+    const auto seed = GENERATE(range(1u, 13u));
+    DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}, .seed = seed});
+    fill_segments(world);
+    world.pool->set_delay(1ms, 20ms);
+    Offset seen{0};
+    const auto stop_after = world.world.random().below(60);  // ms after the first sight
+    REQUIRE(world.world.run_until([&] { return start_of_t(world) > Offset{0}; }, 5s));
+    world.world.run_for(Millis{static_cast<std::int64_t>(stop_after)});
+    seen = start_of_t(world);
+    CAPTURE(seed, seen.value, stop_after);
+    world.power_off();
+    world.start();
+    CHECK(start_of_t(world) >= seen);
+    CHECK(world.partition("t", 0)->log()->log_end() == Offset{5});
+}
+
+TEST_CASE("a topic that goes while its segments do takes nothing of its successor",
+          "[broker][retention]") {
+    const auto seed = GENERATE(range(1u, 9u));
+    DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}, .seed = seed});
+    fill_segments(world);
+    REQUIRE(world.world.run_until([&] { return start_of_t(world) > Offset{0}; }, 5s));
+    world.pool->set_delay(1ms, 500ms);
+    world.delete_topic("t");
+    world.create_topic("t");
+    CHECK(world.send("t", 0, fresh_batch(world, "new")).base_offset == 0);
+    world.pool->set_delay(0ms, 1ms);
+    world.world.run_for(200s);
+    CHECK(world.files.exists("/data0/t-0/00000000000000000000.log"));
+    CHECK(world.read("t", 0) == std::vector<std::string>{"new"});
+    CHECK(world.metrics.value("kq_offline_partitions") == 0);
+}
+
+TEST_CASE("a full disk does not keep retention from making room", "[broker][retention]") {
+    DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}});
+    fill_segments(world, {{"file.delete.delay.ms", "1000"}});
+    world.files.set_capacity(world.files.used_bytes());
+    const auto used = world.files.used_bytes();
+    world.world.run_for(10s);
+    CHECK(start_of_t(world) > Offset{0});
+    CHECK(world.files.used_bytes() < used);
+    CHECK(world.send("t", 0, fresh_batch(world, "x")).error_code == 0);
+}
+
+TEST_CASE("checkpoints keep what they say of logs that are not open yet", "[broker][I5]") {
+    const auto seed = GENERATE(range(1u, 13u));
+    DataWorld world(
+        {.config = {{"replica.high.watermark.checkpoint.interval.ms", "1"}}, .seed = seed});
+    world.create_topic("a");
+    world.create_topic("b");
+    for (const char* topic : {"a", "b"}) {
+        for (int i = 0; i < 4; ++i)
+            world.send(topic, 0, make_batch({"x"}));
+    }
+    REQUIRE(world.stop());
+    // As DeleteRecords leaves it: the log begins inside of its first segment.
+    REQUIRE(replace_file(world.files, "/data0/log-start-offset-checkpoint",
+                         as_bytes("0\n2\na 0 1\nb 0 3\n"))
+                .ok());
+    world.start_slowly(Millis{1}, Millis{2000});
+    world.world.run_for(Millis{1000});
+    world.kill();
+    CAPTURE(seed, text_of(world, "/data0/log-start-offset-checkpoint"));
+    world.start();
+    CHECK(world.partition("a", 0)->log()->log_start() == Offset{1});
+    CHECK(world.partition("b", 0)->log()->log_start() == Offset{3});
+    CHECK(world.partition("b", 0)->high_watermark() == Offset{4});
+}
+
 TEST_CASE("a wall clock that jumps deletes nothing for an hour", "[broker][retention][I36]") {
     DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}});
     world.create_topic("t", 1, {{"retention.ms", "3600000"}, {"segment.ms", "600000"}});

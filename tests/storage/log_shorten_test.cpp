@@ -244,6 +244,86 @@ TEST_CASE("a compacted topic loses segments below its log start only", "[storage
     CHECK(disk.open(LastStop::clean, Offset{0}, Offset{27}).log_start() == Offset{27});
 }
 
+TEST_CASE("a plan of retention changes nothing that readers see", "[storage][shorten]") {
+    LogOnDisk disk;
+    auto& log = fill(disk);
+    disk.options.retention_bytes = 0;
+    log.set_options(disk.options);
+    CHECK(log.start_after_retention(disk.clock.wall(), Offset{25}) == Offset{20});
+    CHECK(log.log_start() == Offset{0});
+    CHECK(bases(log).size() == 10);
+    auto job = log.delete_segments_before(Offset{20});
+    CHECK(job.log_start() == Offset{20});
+    CHECK(log.log_start() == Offset{20});
+    CHECK(log.start_after_retention(disk.clock.wall(), Offset{25}) == Offset{20});
+}
+
+TEST_CASE("segments are set aside under Kafka's names, and unlinked later", "[storage][shorten]") {
+    LogOnDisk disk;
+    auto& log = fill(disk);
+    auto job = log.delete_segments_before(Offset{20});
+    auto count = [&](std::string_view suffix) {
+        std::size_t found = 0;
+        auto names = disk.files.list(disk.directory).value();
+        for (const auto& name : names)
+            found += name.ends_with(suffix) ? 1 : 0;
+        return found;
+    };
+    auto logs_before = count(log_suffix);
+    REQUIRE(job.set_aside().ok());
+    CHECK(count(log_suffix) == logs_before - 2);
+    CHECK(disk.files.exists(disk.path(Offset{0}, ".log.deleted")));
+    CHECK(disk.files.exists(disk.path(Offset{10}, ".log.deleted")));
+    CHECK(disk.files.exists(disk.path(Offset{10}, ".timeindex.deleted")));
+    CHECK(disk.files.exists(disk.path(Offset{10}, ".snapshot.deleted")));
+    CHECK_FALSE(disk.files.exists(disk.path(Offset{20}, ".log.deleted")));
+
+    SECTION("by the job") {
+        REQUIRE(job.unlink_set_aside().ok());
+        CHECK(count(".deleted") == 0);
+        REQUIRE(job.unlink_set_aside().ok());  // somebody was there before: the directory is gone
+    }
+    SECTION("by the next start after a clean stop") {
+        auto& again = disk.reopen();
+        CHECK(count(".deleted") == 0);
+        CHECK(again.log_start() == Offset{20});
+        CHECK(again.opened().findings.empty());
+    }
+    SECTION("by the next start after a power cut") {
+        disk.log.reset();
+        SeededRandom random(GENERATE(range(1u, 9u)));
+        disk.files.power_off(random);
+        auto& again = disk.open(LastStop::host_died, Offset{50}, Offset{20});
+        CHECK(count(".deleted") == 0);
+        CHECK(again.log_start() == Offset{20});
+        CHECK(bases(again).front() == 20);
+        CHECK(again.log_end() == Offset{50});
+        CHECK(again.opened().findings.empty());
+    }
+}
+
+TEST_CASE("a crash while segments are set aside leaves no hole", "[storage][shorten][crash]") {
+    auto point = GENERATE(range(0, 4));
+    auto seed = GENERATE(range(1u, 9u));
+    LogOnDisk disk;
+    auto& log = fill(disk);
+    auto job = log.delete_segments_before(Offset{40});
+    int seen = 0;
+    disk.files.set_blocking_check([&](const char*) {
+        if (seen++ == point) disk.files.fail_next_sync();
+    });
+    CHECK_FALSE(job.set_aside().ok());
+    disk.files.set_blocking_check(nullptr);
+    disk.log.reset();
+    SeededRandom random(seed);
+    disk.files.power_off(random);
+    CAPTURE(point, seed);
+    // The log start was persisted before: it never goes back.
+    auto& again = disk.open(LastStop::host_died, Offset{50}, Offset{40});
+    CHECK(again.log_start() == Offset{40});
+    CHECK(again.log_end() == Offset{50});
+}
+
 TEST_CASE("a crash amid a deletion leaves no hole", "[storage][shorten][crash]") {
     auto point = GENERATE(range(0, 4));
     auto seed = GENERATE(range(1u, 9u));
