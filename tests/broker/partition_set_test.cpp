@@ -241,12 +241,12 @@ TEST_CASE("a topic that goes while its segments do takes nothing of its successo
     const auto seed = GENERATE(range(1u, 9u));
     DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}, .seed = seed});
     fill_segments(world);
+    world.pool->set_delay(200ms, 200ms);
     REQUIRE(world.world.run_until([&] { return start_of_t(world) > Offset{0}; }, 5s));
-    world.pool->set_delay(1ms, 500ms);
+    world.pool->set_delay(0ms, 20ms);  // of what comes behind the renaming
     world.delete_topic("t");
     world.create_topic("t");
     CHECK(world.send("t", 0, fresh_batch(world, "new")).base_offset == 0);
-    world.pool->set_delay(0ms, 1ms);
     world.world.run_for(200s);
     CHECK(world.files.exists("/data0/t-0/00000000000000000000.log"));
     CHECK(world.read("t", 0) == std::vector<std::string>{"new"});
@@ -279,8 +279,8 @@ TEST_CASE("checkpoints keep what they say of logs that are not open yet", "[brok
     REQUIRE(replace_file(world.files, "/data0/log-start-offset-checkpoint",
                          as_bytes("0\n2\na 0 1\nb 0 3\n"))
                 .ok());
-    world.start_slowly(Millis{1}, Millis{2000});
-    world.world.run_for(Millis{1000});
+    world.start_slowly(Millis{1}, Millis{1000});
+    world.world.run_for(Millis{static_cast<std::int64_t>(world.world.random().below(2000))});
     world.kill();
     CAPTURE(seed, text_of(world, "/data0/log-start-offset-checkpoint"));
     world.start();
