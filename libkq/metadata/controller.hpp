@@ -83,6 +83,10 @@ MetadataDecision<Status> fence_broker(const MetadataState& state, BrokerId broke
 MetadataDecision<Status> give_up_partitions(const MetadataState& state, BrokerId broker,
                                             bool may_have_lost_data,
                                             const ControllerContext& context);
+// What a leader says of itself by AlterPartition once it leads with its log checked and open: an
+// election from outside the ISR is got over (KIP-704). One step, as above.
+MetadataDecision<Status> mark_recovered(const MetadataState& state, BrokerId leader,
+                                        const ControllerContext& context);
 // Partitions without a leader get one where a replica may lead. One step, as above.
 MetadataDecision<Status> elect_leaders(const MetadataState& state,
                                        const ControllerContext& context);

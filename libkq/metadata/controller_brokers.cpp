@@ -175,6 +175,26 @@ MetadataDecision<Status> elect_leaders(const MetadataState& state,
     return decision;
 }
 
+MetadataDecision<Status> mark_recovered(const MetadataState& state, BrokerId leader,
+                                        const ControllerContext& context) {
+    MetadataDecision<Status> decision{{}, done()};
+    PartitionSurroundings around;
+    around.may_lead = [&](BrokerId id) { return is_up(state, id); };
+    change_partitions(
+        state, context, std::move(around), decision,
+        [&](const PartitionRegistration& partition) -> std::optional<PartitionChange> {
+            if (partition.leader != leader ||
+                partition.leader_recovery_state != LeaderRecoveryState::recovering) {
+                return std::nullopt;
+            }
+            PartitionChange change;
+            change.set_recovery_state = true;
+            change.recovery_state = LeaderRecoveryState::recovered;
+            return change;
+        });
+    return decision;
+}
+
 MetadataDecision<Status> unfence_broker(const MetadataState& state, BrokerId broker,
                                         const ControllerContext& context) {
     auto decision = registration_change(state, broker, -1, false);

@@ -136,12 +136,20 @@ void MetadataNode::Core::unfence(Callback<void(Status)> reply) {
                    ? elect_leaders(state, context())
                    : unfence_broker(state, options_.node_id, context());
     };
-    repeat(step, [this, reply = std::move(reply)](Result<Offset> settled) mutable {
+    auto recovered = [this](const MetadataState& state) {
+        return mark_recovered(state, options_.node_id, context());
+    };
+    repeat(step, [this, recovered, reply = std::move(reply)](Result<Offset> settled) mutable {
         loop_.assert_here();
         if (!settled.ok()) return reply(settled.error());
-        when_applied(settled.value(), std::nullopt, [reply = std::move(reply)](bool done_) mutable {
-            reply(done_ ? done() : Status(Error(Errc::not_controller)));
-        });
+        when_applied(settled.value(), std::nullopt,
+                     [this, recovered, reply = std::move(reply)](bool done_) mutable {
+                         loop_.assert_here();
+                         if (!done_) return reply(Error(Errc::not_controller));
+                         repeat(recovered, [reply = std::move(reply)](Result<Offset> said) mutable {
+                             reply(said.ok() ? done() : Status(said.error()));
+                         });
+                     });
     });
 }
 

@@ -156,13 +156,26 @@ TEST_CASE("a broker that may have lost records leaves every ISR before it leads 
     // Elected as the last known leader, in a new epoch (KIP-966).
     CHECK(partition->leader == BrokerId{1});
     CHECK(partition->leader_epoch == Epoch{2});
-    CHECK(partition->leader_recovery_state == LeaderRecoveryState::recovering);
     bool was_leaderless = false;
+    bool was_recovering = false;
     for (const auto& image : world.images) {
         const auto* then = image->partition("t", PartitionIndex{0});
-        was_leaderless |= then != nullptr && !then->has_leader() && then->isr.empty();
+        if (then == nullptr) continue;
+        was_leaderless |= !then->has_leader() && then->isr.empty();
+        was_recovering |= then->leader_recovery_state == LeaderRecoveryState::recovering;
     }
     CHECK(was_leaderless);
+    CHECK(was_recovering);
+    // It leads with its log checked: nothing is left of that, and a later start changes nothing.
+    for (int i = 0; i < 2; ++i) {
+        partition = world.state().partition("t", PartitionIndex{i});
+        CHECK(partition->leader_recovery_state == LeaderRecoveryState::recovered);
+        CHECK(partition->isr == std::vector{BrokerId{1}});
+    }
+    const auto epoch = partition->partition_epoch;
+    world.kill(false);
+    world.start_broker(PreviousStop::process_died);
+    CHECK(world.state().partition("t", PartitionIndex{1})->partition_epoch == epoch);
 }
 
 TEST_CASE("a drained broker leads nothing, is fenced, and leads again after a restart",
