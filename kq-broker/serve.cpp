@@ -6,6 +6,15 @@
 
 namespace kq {
 
+namespace {
+
+bool has_terminal(const Process& process) {
+    return process.is_terminal(Stream::in) || process.is_terminal(Stream::out) ||
+           process.is_terminal(Stream::err);
+}
+
+}  // namespace
+
 int start_failed(Console& console, const Error& why) {
     Problem problem{"cannot start", why};
     switch (why.code) {
@@ -37,7 +46,10 @@ int serve(Console& console, const BrokerCommandOptions& options) {
     raise_open_files_limit();
 
     Node node(settings.value(), console.process());
-    // From here on INT and TERM are noted; the loop looks when it is woken.
+    // A hang-up of the terminal stops the broker as TERM does. Without one a HUP asks a daemon to
+    // read its files anew: there are none that could change under way.
+    if (!has_terminal(console.process())) console.process().ignore_hangups();
+    // From here on INT, TERM and HUP are noted; the loop looks when it is woken.
     console.process().watch_signals([](void* loop, int) { static_cast<EpollLoop*>(loop)->wake(); },
                                     &node.loop());
     auto opened = node.open();

@@ -2,6 +2,7 @@
 #include "settings.hpp"
 
 #include "base/config_file.hpp"
+#include "broker/supported_settings.hpp"
 #include "net/poco_network.hpp"
 
 namespace kq {
@@ -44,6 +45,12 @@ public:
     }
     bool is_set(std::string_view name) const { return set_.is_set(name); }
     const ConfigSet& settings() const { return set_; }
+    // "FILE: " or "-X: " of a setting that somebody gave.
+    std::string origin_of(std::string_view name) const {
+        for (const auto& other : out_.origins)
+            if (other.name == name) return other.origin + ": ";
+        return {};
+    }
     void finish() { out_.config = std::make_shared<const ConfigSet>(std::move(set_)); }
 
 private:
@@ -123,6 +130,37 @@ Status set_http(const BrokerCommandOptions& options, BrokerSettings& out) {
     return done();
 }
 
+// The older name of node.id, which a Kafka file may still use; where both stand, they agree.
+Status take_older_id(Collector& settings) {
+    const auto older = settings.settings().integer("broker.id");
+    if (older < 0) return done();
+    const auto id = settings.settings().integer("node.id");
+    if (!settings.is_set("node.id")) {
+        auto origin = settings.origin_of("broker.id");
+        origin.resize(origin.size() - 2);
+        return settings.set("node.id", std::to_string(older), origin);
+    }
+    if (older == id) return done();
+    return Error{Errc::usage, settings.origin_of("broker.id") +
+                                  "broker.id: " + std::to_string(older) +
+                                  " is the older name of node.id, which is " + std::to_string(id)};
+}
+
+// What was asked for and cannot be had: an error, or a warning where it does no harm.
+Status check_support(const Collector& settings, std::vector<std::string>& warnings) {
+    if (auto refused = refused_setting(settings.settings())) {
+        const std::string name(refused->name);
+        return Error{Errc::usage, settings.origin_of(name) + name + ": " + refused->why};
+    }
+    const auto names = settings_without_effect(settings.settings());
+    if (names.empty()) return done();
+    std::string list;
+    for (const auto& name : names)
+        list += (list.empty() ? "" : ", ") + name;
+    warnings.push_back("no effect in kq yet: " + list);
+    return done();
+}
+
 }  // namespace
 
 std::vector<Option> broker_options(BrokerCommandOptions& options) {
@@ -178,6 +216,8 @@ Result<BrokerSettings> settle_broker(const BrokerCommandOptions& options, const 
         }
         KQ_TRY(settings.set(name, text.substr(equals + 1), "-X", ConfigSyntax::with_units));
     }
+    KQ_TRY(take_older_id(settings));
+    KQ_TRY(check_support(settings, out.warnings));
     KQ_TRY(set_http(options, out));
     settings.finish();
     out.ready_file = options.ready_file;

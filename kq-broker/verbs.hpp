@@ -12,7 +12,7 @@
 
 namespace kq {
 
-// Serves until INT or TERM.
+// Serves until INT, TERM or, on a terminal, HUP.
 int serve(Console& console, const BrokerCommandOptions& options);
 
 // Runs a command beside a private broker, and ends as it did.

@@ -81,6 +81,7 @@ int Consumption::failed(const Error& error) {
     Problem problem = access_.problem(what, error, consumer_->advertised_trouble());
     problem.target = options_.topics.front();
     if (error.code == Errc::deadline_passed && options_.count) problem.tries.clear();
+    if (error.code == Errc::unknown_topic_or_partition) problem.tries = tries_;
     if (error.code == Errc::offset_out_of_range) {
         problem.tries = {same_command(access_.console().process(), access_.console().tool(),
                                       {"-o", "--offset"}, "-o start")};
@@ -157,6 +158,7 @@ Status Consumption::add_assignments(const std::string& topic, std::vector<Assign
         std::vector<std::string> known;
         for (const auto& each : topics)
             known.push_back(each.name);
+        tries_ = access_.tries_for_missing(topic, known);
         return no_such_topic(topic, known);
     }
     if (!there.ok()) return there.error();

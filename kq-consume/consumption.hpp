@@ -68,6 +68,7 @@ private:
     PositionRanges ranges_;
     std::vector<std::int32_t> partitions_;
     std::vector<HeaderView> headers_;  // of the record under way
+    std::vector<std::string> tries_;   // instead of a topic that is not there
     MonoTime started_{};
     std::int64_t written_ = 0;
     std::uint64_t bytes_ = 0;

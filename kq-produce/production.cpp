@@ -84,8 +84,9 @@ int Production::run() {
     started_ = access_.now();
     Console& console = access_.console();
     if (auto found = find_topic(); !found.ok()) {
-        return console.fail(
-            problem_of("cannot write to " + in_quotes(options_.topic), found.error()));
+        Problem problem = problem_of("cannot write to " + in_quotes(options_.topic), found.error());
+        if (!tries_.empty()) problem.tries = tries_;
+        return console.fail(problem);
     }
     std::vector<std::string> files = options_.files;
     if (files.empty()) files.emplace_back("-");
@@ -127,6 +128,7 @@ Status Production::find_topic() {
         std::vector<std::string> known;
         for (const auto& topic : topics)
             known.push_back(topic.name);
+        tries_ = access_.tries_for_missing(options_.topic, known);
         return no_such_topic(options_.topic, known);
     }
     if (options_.partition && *options_.partition >= partitions.value()) {

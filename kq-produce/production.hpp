@@ -77,6 +77,7 @@ private:
     bool keep_topic_ = false;
     std::vector<HeaderView> fixed_headers_;
     std::vector<HeaderView> headers_;  // of the record under way: its own, then the fixed ones
+    std::vector<std::string> tries_;   // instead of a topic that is not there
     MonoTime started_{};
     std::uint64_t records_ = 0;
     std::uint64_t bytes_ = 0;  // of keys and values

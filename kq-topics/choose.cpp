@@ -9,8 +9,9 @@
 
 namespace kq {
 
-Result<ChosenTopics> choose_topics(Admin& admin, const std::vector<std::string>& names,
-                                   bool internal, std::string_view what) {
+Result<ChosenTopics> choose_topics(const ClusterAccess& access, Admin& admin,
+                                   const std::vector<std::string>& names, bool internal,
+                                   std::string_view what) {
     KQ_LET(auto all, admin.list_topics(true));
     std::vector<std::string> known;
     for (const TopicDescription& topic : all)
@@ -31,9 +32,8 @@ Result<ChosenTopics> choose_topics(Admin& admin, const std::vector<std::string>&
         }
         if (found || wanted.size() > before) continue;
         chosen.missing.push_back(Problem{"cannot " + std::string(what) + ' ' + in_quotes(name),
-                                         no_such_topic(name, known),
-                                         name,
-                                         {}});
+                                         no_such_topic(name, known), name,
+                                         access.tries_for_missing(name, known)});
     }
     for (TopicDescription& topic : all) {
         if (names.empty() ? internal || !topic.is_internal : wanted.contains(topic.name)) {

@@ -68,7 +68,7 @@ int delete_topics(ClusterAccess& access, const DeleteOptions& options) {
         return console.fail(
             access.problem("cannot delete topics", error, admin.advertised_trouble()));
     };
-    auto chosen = choose_topics(admin, options.names, options.internal, "delete");
+    auto chosen = choose_topics(access, admin, options.names, options.internal, "delete");
     if (!chosen.ok()) return failed(chosen.error());
     const auto& topics = chosen.value().topics;
     auto sizes = measure(admin, topics);

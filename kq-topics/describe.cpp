@@ -93,7 +93,7 @@ int describe_topics(ClusterAccess& access, const DescribeOptions& options) {
         return console.fail(
             access.problem("cannot describe topics", error, admin.advertised_trouble()));
     };
-    auto chosen = choose_topics(admin, options.names, options.internal, "describe");
+    auto chosen = choose_topics(access, admin, options.names, options.internal, "describe");
     if (!chosen.ok()) return failed(chosen.error());
     const auto& topics = chosen.value().topics;
     auto sizes = measure(admin, topics);

@@ -29,7 +29,7 @@ int list_topics(ClusterAccess& access, const ListOptions& options) {
         return access.console().fail(
             access.problem("cannot list topics", error, admin.advertised_trouble()));
     };
-    auto chosen = choose_topics(admin, options.names, options.internal, "list");
+    auto chosen = choose_topics(access, admin, options.names, options.internal, "list");
     if (!chosen.ok()) return failed(chosen.error());
     const auto& topics = chosen.value().topics;
     auto sizes = measure(admin, topics);

@@ -73,8 +73,9 @@ struct ChosenTopics {
     std::vector<TopicDescription> topics;
     std::vector<Problem> missing;
 };
-Result<ChosenTopics> choose_topics(Admin& admin, const std::vector<std::string>& names,
-                                   bool internal, std::string_view what);
+Result<ChosenTopics> choose_topics(const ClusterAccess& access, Admin& admin,
+                                   const std::vector<std::string>& names, bool internal,
+                                   std::string_view what);
 
 inline Cell cell_of(const std::optional<std::int64_t>& number) {
     return number ? Cell(*number) : Cell();

@@ -156,7 +156,7 @@ Result<std::unique_ptr<Input>> PosixProcess::open_input(const std::string& path)
     return std::unique_ptr<Input>(std::make_unique<PosixInput>(handle, "'" + path + "'"));
 }
 
-// After INT or TERM a reader that stands still may hold us up no longer than this.
+// After INT, TERM or HUP a reader that stands still may hold us up no longer than this.
 constexpr std::chrono::seconds patience_after_signal{5};
 
 Status PosixProcess::write(Stream stream, ByteView bytes) {
@@ -216,6 +216,13 @@ void PosixProcess::watch_signals(SignalHook hook, void* context) {
     ::sigemptyset(&action.sa_mask);
     for (int number : {SIGINT, SIGTERM, SIGUSR1})
         ::sigaction(number, &action, nullptr);
+    struct sigaction hangup {};
+    ::sigaction(SIGHUP, nullptr, &hangup);
+    if (hangup.sa_handler != SIG_IGN) ::sigaction(SIGHUP, &action, nullptr);
+}
+
+void PosixProcess::ignore_hangups() {
+    ::signal(SIGHUP, SIG_IGN);
 }
 
 int PosixProcess::signal() const {

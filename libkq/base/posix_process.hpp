@@ -23,6 +23,7 @@ public:
     bool is_terminal(Stream stream) const override;
     int terminal_columns() const override;
     void watch_signals(SignalHook hook, void* context) override;
+    void ignore_hangups() override;
     int signal() const override;
     bool take_progress_request() override;
 

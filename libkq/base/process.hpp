@@ -4,7 +4,7 @@
 // streams, terminals, signals. main() makes a PosixProcess; tests bring one of their own.
 //
 // owner    the main thread
-// errors   interrupted        INT or TERM came while waiting
+// errors   interrupted        INT, TERM or HUP came while waiting
 //          would_block        nothing came in the time given, or somebody asked for progress
 //          connection_closed  nobody reads our output any more
 //          not_found, permission_denied, disk_full, io_error
@@ -62,12 +62,15 @@ public:
     virtual bool is_terminal(Stream stream) const = 0;
     virtual int terminal_columns() const = 0;  // 80 where nobody knows
 
-    // From here on the first INT or TERM is only noted, and ends a wait in read(); the second ends
-    // the process at once. `hook` is called in the signal handler, also for USR1: it must be
-    // async-signal-safe, as ClientRuntime::interrupt() is.
+    // From here on the first INT, TERM or HUP is only noted, and ends a wait in read(); the second
+    // ends the process at once. A HUP that was ignored when we started (nohup) still is. `hook` is
+    // called in the signal handler, also for USR1: it must be async-signal-safe, as
+    // ClientRuntime::interrupt() is.
     using SignalHook = void (*)(void* context, int signal);
     virtual void watch_signals(SignalHook hook = nullptr, void* context = nullptr) = 0;
-    // The first INT or TERM since then, or 0.
+    // For a daemon: HUP does not end it. Before watch_signals().
+    virtual void ignore_hangups() = 0;
+    // The first INT, TERM or HUP since then, or 0.
     virtual int signal() const = 0;
     // Whether USR1 came since the last call: somebody wants to see how far we are.
     virtual bool take_progress_request() = 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cluster_access.hpp"
 
+#include <algorithm>
+
 #include "cli/text.hpp"
+#include "cli/topic_names.hpp"
 
 namespace kq {
 namespace {
@@ -29,6 +32,16 @@ std::string same_command(Process& process, std::string_view tool,
     return line;
 }
 
+std::string same_command_with(Process& process, std::string_view tool, std::string_view word,
+                              std::string_view by, const std::vector<std::string>& dropped) {
+    std::string line(tool);
+    for (const std::string& own : process.arguments()) {
+        if (std::find(dropped.begin(), dropped.end(), own) != dropped.end()) continue;
+        line += ' ' + shell_word(own == word ? by : own);
+    }
+    return line;
+}
+
 ClusterAccess::ClusterAccess(Console& console, Settings settings,
                              std::optional<Millis> default_timeout)
     : console_(console), settings_(std::move(settings)), waiting_(runtime_.loop()) {
@@ -44,7 +57,7 @@ ClusterAccess::~ClusterAccess() {
 
 void ClusterAccess::on_signal(void* self, int) {
     auto* access = static_cast<ClusterAccess*>(self);
-    // The process notes INT and TERM before it calls us; what is left is USR1.
+    // The process notes INT, TERM and HUP before it calls us; what is left is USR1.
     if (access->console_.process().signal() != 0 || access->wake_for_progress_) {
         access->runtime_.interrupt();
     }
@@ -120,6 +133,13 @@ Problem ClusterAccess::problem(std::string what, Error error,
             break;
     }
     return problem;
+}
+
+std::vector<std::string> ClusterAccess::tries_for_missing(
+    std::string_view name, const std::vector<std::string>& known) const {
+    const auto nearest = nearest_topic(name, known);
+    if (nearest.empty()) return {};
+    return {same_command_with(console_.process(), console_.tool(), name, nearest, {"-y", "--yes"})};
 }
 
 Status ClusterAccess::check_writable() const {

@@ -55,6 +55,10 @@ public:
     // The error in the words of who asked, with what to try next.
     Problem problem(std::string what, Error error,
                     const std::optional<AdvertisedTrouble>& trouble = std::nullopt) const;
+    // The user's command line with the nearest topic in the place of one that is not there. Without
+    // -y: a guess is never taken for an answer.
+    std::vector<std::string> tries_for_missing(std::string_view name,
+                                               const std::vector<std::string>& known) const;
     // A verb that changes things, in a context that forbids it.
     Status check_writable() const;
 
@@ -79,5 +83,8 @@ private:
 // "--replicas") are left out with their values, `added` comes last.
 std::string same_command(Process& process, std::string_view tool,
                          const std::vector<std::string>& dropped, std::string_view added);
+// With `word` replaced by another, and the options called `dropped`, which take no value, left out.
+std::string same_command_with(Process& process, std::string_view tool, std::string_view word,
+                              std::string_view by, const std::vector<std::string>& dropped);
 
 }  // namespace kq

@@ -21,7 +21,7 @@ enum Exit : int {
     exit_data = 8,         // a record could not be parsed, decoded or verified
 };
 
-// What a process returns that a signal ended: 130 for INT, 143 for TERM.
+// What a process returns that a signal ended: 130 for INT, 143 for TERM, 129 for HUP.
 inline constexpr int exit_of_signal(int signal) {
     return 128 + signal;
 }

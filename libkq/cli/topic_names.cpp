@@ -70,13 +70,18 @@ bool matches_glob(std::string_view name, std::string_view glob) {
     }
 }
 
+std::string nearest_topic(std::string_view name, const std::vector<std::string>& known) {
+    if (is_glob(name)) return {};
+    const std::vector<std::string_view> names(known.begin(), known.end());
+    return std::string(nearest_word(name, names));
+}
+
 Error no_such_topic(std::string_view name, const std::vector<std::string>& known) {
     if (is_glob(name)) {
         return Error{Errc::unknown_topic_or_partition, "no topic matches " + in_quotes(name)};
     }
-    std::vector<std::string_view> names(known.begin(), known.end());
     std::string message = "there is no topic " + in_quotes(name);
-    auto nearest = nearest_word(name, names);
+    const auto nearest = nearest_topic(name, known);
     if (!nearest.empty()) message += "; is " + in_quotes(nearest) + " meant?";
     return Error{Errc::unknown_topic_or_partition, message};
 }

@@ -16,6 +16,8 @@ bool is_glob(std::string_view name);
 // Anchored at both ends.
 bool matches_glob(std::string_view name, std::string_view glob);
 
+// The known name that a misspelt one is near to, or "".
+std::string nearest_topic(std::string_view name, const std::vector<std::string>& known);
 // Why a name or glob stands for nothing: "there is no topic 'ordres'; is 'orders' meant?"
 Error no_such_topic(std::string_view name, const std::vector<std::string>& known);
 

@@ -334,7 +334,7 @@ void BrokerConnection::close(const Error& why) {
 void BrokerConnection::on_closed(const Error& why) {
     loop_.assert_here();
     if (state_ == State::connecting) {
-        return end(Error{Errc::unreachable, "cannot reach " + name() + ": " + why.message});
+        return end(Error{Errc::unreachable, why.message});  // names the address
     }
     bool orderly = why.code == Errc::connection_closed || why.code == Errc::io_error;
     if (state_ == State::negotiating && orderly) {

@@ -49,6 +49,7 @@ public:
     bool is_terminal(Stream) const override { return terminal; }
     int terminal_columns() const override { return 80; }
     void watch_signals(SignalHook, void*) override {}
+    void ignore_hangups() override {}
     int signal() const override { return signal_number; }
     bool take_progress_request() override { return false; }
 

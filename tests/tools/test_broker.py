@@ -3,16 +3,19 @@
 
 import json
 import os
+import pty
 import signal
+import subprocess
 import time
 
 from harness import Failed, free_port, wait_for
 
 
-def started(t, *options):
+def started(t, *options, **how):
     """A broker on disk and on a free port; (process, address)."""
     ready = os.path.join(t.directory, "ready-%d" % free_port())
-    process = t.start("kq-broker", "--listen", "127.0.0.1:0", "--ready-file", ready, *options)
+    process = t.start("kq-broker", "--listen", "127.0.0.1:0", "--ready-file", ready, *options,
+                      **how)
     deadline = time.monotonic() + 10
     while not os.path.exists(ready):
         if process.poll() is not None or time.monotonic() > deadline:
@@ -98,3 +101,76 @@ def test_run_ends_as_its_command_did(t):
     t.equal((ran.status, ran.out), (0, ""))
     t.true(t.run("kq-broker", "run", "--", "no-such-command").status not in (0, None), "it fails")
     t.status(t.run("kq-broker", "run"), 2)
+
+
+def test_settings_that_cannot_be_honoured_are_refused(t):
+    path = os.path.join(t.directory, "server.properties")
+    for setting, part in [("process.roles=broker", "process.roles: 'broker' is not built yet"),
+                          ("process.roles=controller", "'controller' is not built yet"),
+                          ("controller.quorum.voters=1@a:1,2@b:2", "it names 2 voters"),
+                          ("controller.quorum.voters=2@b:2", "'2@b:2' is not this node"),
+                          ("controller.quorum.bootstrap.servers=a:1,b:2", "it names 2 controllers"),
+                          ("authorizer.class.name=some.Authorizer", "'some.Authorizer' is not built")]:
+        open(path, "w").write(setting + "\n")
+        for words in [["--ephemeral", "--config", path], ["check", "--config", path],
+                      ["--ephemeral", "-X", setting]]:
+            ran = t.status(t.run("kq-broker", *words), 2)
+            t.contains(first_line(ran), part)
+            t.contains(first_line(ran), "-X: " if "-X" in words else path + ": ")
+
+
+def test_settings_without_effect_are_told(t):
+    path = os.path.join(t.directory, "server.properties")
+    open(path, "w").write("log.cleaner.enable=false\nnum.io.threads=3\nnum.partitions=2\n"
+                          "log.cleaner.threads=1\n")
+    ran = t.status(t.run("kq-broker", "check", "--config", path), 0)
+    t.contains(ran.err, "no effect in kq yet: log.cleaner.enable, num.io.threads\n")
+    process, _ = started(t, "--ephemeral", "--config", path)
+    process.send_signal(signal.SIGTERM)
+    t.contains(process.communicate(timeout=10)[1].decode(),
+               "warn no effect in kq yet: log.cleaner.enable, num.io.threads\n")
+
+
+def test_broker_id_is_the_older_name_of_node_id(t):
+    ran = t.status(t.run("kq-broker", "check", "-X", "broker.id=7", "-f", "tsv"), 0)
+    t.contains(ran.out, "node.id\t7\t-X\n")
+    process, address = started(t, "--ephemeral", "-X", "broker.id=7")
+    t.contains(t.run("kq-topics", "create", "seven", "-b", address).out, "created seven")
+    t.contains(t.run("kq-topics", "describe", "seven", "-b", address, "-f", "tsv", "--columns",
+                     "leader").out, "7\n")
+    process.kill()
+    process.wait()
+    ran = t.status(t.run("kq-broker", "--ephemeral", "-X", "broker.id=7", "--id", "8"), 2)
+    t.contains(first_line(ran), "broker.id: 7 is the older name of node.id, which is 8")
+    t.status(t.run("kq-broker", "check", "-X", "broker.id=7", "--id", "7"), 0)
+
+
+def test_a_hang_up_is_ignored_by_a_daemon_and_stops_a_broker_on_a_terminal(t):
+    data = os.path.join(t.directory, "data")
+    marker = os.path.join(data, ".kafka_cleanshutdown")
+    process, address = started(t, "--data", data, stdin=subprocess.DEVNULL)
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    t.true(process.poll() is None, "a daemon died of HUP")
+    t.status(t.run("kq-topics", "list", "-b", address), 0)
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
+
+    # The terminal goes away: the kernel sends HUP.
+    own, other = pty.openpty()
+    for nohup in (False, True):
+        process, address = started(t, "--data", data, stdin=other, preexec_fn=ignore_hangup if nohup else None)
+        t.true(not os.path.exists(marker), "the marker outlives the start")
+        process.send_signal(signal.SIGHUP)
+        if nohup:
+            time.sleep(0.3)
+            t.true(process.poll() is None, "nohup does not help")
+            process.send_signal(signal.SIGTERM)
+        t.equal(wait_for(process), 0)
+        t.true(os.path.exists(marker), "no clean marker")
+    os.close(own)
+    os.close(other)
+
+
+def ignore_hangup():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -214,8 +214,9 @@ def test_a_signal_ends_a_consumer_that_nobody_reads(t):
 
 def test_unknown_topics_are_not_made_by_reading(t):
     t.topic(1, "read-orders")
-    t.fails(4, "there is no topic 'read-ordres'; is 'read-orders' meant?", "kq-consume",
-            "read-ordres")
+    ran = t.fails(4, "there is no topic 'read-ordres'; is 'read-orders' meant?", "kq-consume",
+                  "read-ordres", "-o", "-5..")
+    t.contains(ran.err, "  try: kq-consume read-orders -o -5..\n")
     t.fails(4, "there is no topic 'read-ordres'", "kq-topics", "describe", "read-ordres")
 
 

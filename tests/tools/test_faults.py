@@ -21,6 +21,7 @@ def test_no_broker_is_exit_5_at_once(t):
         start = time.monotonic()
         ran = t.fails(5, "127.0.0.1:1", *words, "-b", "127.0.0.1:1", stdin="a\n")
         t.contains(ran.err, "[KQ_UNREACHABLE]")
+        t.equal(ran.err.count("127.0.0.1:1"), 1, "the address is told once: %s" % ran.err)
         t.true(time.monotonic() - start < 3, "%s waited" % words)
 
 

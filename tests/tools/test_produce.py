@@ -125,6 +125,7 @@ def test_unknown_topics_name_the_nearest(t):
     ran = t.fails(4, "there is no topic 'nearest-ordesr'; is '%s' meant?" % name, "kq-produce",
                   "nearest-ordesr", "-X", "max.block.ms=1s", stdin="a\n")
     t.contains(ran.err, "[UNKNOWN_TOPIC_OR_PARTITION]")
+    t.contains(ran.err, "  try: kq-produce %s -X max.block.ms=1s\n" % name)
 
 
 def test_a_broker_may_make_topics_on_being_written_to(t):

@@ -123,8 +123,13 @@ def test_describe_shows_partitions(t):
     leader = table[0][2]
     t.equal((table[0][4], table[0][5], table[0][6]), (leader, leader, "-"))
     t.equal((table[1][7], table[1][8]), ("0", "2"))
-    ran = t.fails(4, "is '%s' meant?" % name, "kq-topics", "describe", name[:-1])
+    ran = t.fails(4, "is '%s' meant?" % name, "kq-topics", "describe", name[:-1], "-f", "tsv")
     t.contains(ran.err, "[UNKNOWN_TOPIC_OR_PARTITION]")
+    t.contains(ran.err, "  try: kq-topics describe %s -f tsv\n" % name)
+    # What is proposed asks before it deletes.
+    ran = t.fails(4, "is '%s' meant?" % name, "kq-topics", "delete", "-y", name[:-1])
+    t.contains(ran.err, "  try: kq-topics delete %s\n" % name)
+    t.true("  try:" not in t.fails(4, "", "kq-topics", "describe", "nothing-like-it-9").err, "a guess")
 
 
 def test_delete_asks_or_needs_yes(t):

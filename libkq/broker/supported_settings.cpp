@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/supported_settings.hpp"
+
+#include <algorithm>
+
+namespace kq {
+namespace {
+
+using Refused = std::optional<RefusedSetting>;
+
+Refused refused_roles(const ConfigSet& config) {
+    const auto roles = config.list("process.roles");
+    const auto has = [&](std::string_view role) {
+        return std::find(roles.begin(), roles.end(), role) != roles.end();
+    };
+    if (has("broker") && has("controller")) return std::nullopt;
+    std::string given = config.text("process.roles");
+    return RefusedSetting{"process.roles",
+                          "'" + given +
+                              "' is not built yet: a node is broker and controller; say "
+                              "broker,controller"};
+}
+
+Refused refused_quorum(const ConfigSet& config) {
+    const auto voters = config.list("controller.quorum.voters");
+    if (voters.size() > 1) {
+        return RefusedSetting{"controller.quorum.voters",
+                              "it names " + std::to_string(voters.size()) +
+                                  " voters; quorums of more than this node are not built yet"};
+    }
+    const auto self = std::to_string(config.integer("node.id")) + "@";
+    if (!voters.empty() && !voters[0].starts_with(self)) {
+        return RefusedSetting{"controller.quorum.voters",
+                              "'" + voters[0] + "' is not this node, whose node.id is " +
+                                  self.substr(0, self.size() - 1) + "; no other can be joined yet"};
+    }
+    const auto servers = config.list("controller.quorum.bootstrap.servers");
+    if (servers.size() > 1) {
+        return RefusedSetting{"controller.quorum.bootstrap.servers",
+                              "it names " + std::to_string(servers.size()) +
+                                  " controllers; quorums of more than this node are not built yet"};
+    }
+    return std::nullopt;
+}
+
+Refused refused_authorizer(const ConfigSet& config) {
+    const auto authorizer = config.text("authorizer.class.name");
+    if (authorizer.empty()) return std::nullopt;
+    return RefusedSetting{"authorizer.class.name",
+                          "'" + authorizer +
+                              "' is not built yet, and without it everybody could do everything; "
+                              "take the setting out if that is meant"};
+}
+
+}  // namespace
+
+std::optional<RefusedSetting> refused_setting(const ConfigSet& config) {
+    if (auto refused = refused_roles(config)) return refused;
+    if (auto refused = refused_quorum(config)) return refused;
+    return refused_authorizer(config);
+}
+
+std::vector<std::string> settings_without_effect(const ConfigSet& config) {
+    std::vector<std::string> names;
+    for (const auto& [name, value] : config.values()) {
+        const auto* def = find_config(config.scope(), name);
+        if (def == nullptr || def->effect != ConfigEffect::accepted) continue;
+        const bool is_default =
+            def->fallback.kind == ConfigDefault::Kind::value && def->fallback.text == value;
+        if (!is_default) names.push_back(name);
+    }
+    return names;
+}
+
+}  // namespace kq

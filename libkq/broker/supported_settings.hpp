@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Settings that are sound in themselves and ask for what kq cannot do: those that it must not pass
+// over are refused, those that it may are named.
+//
+// errors   usage  the setting and why it cannot be honoured
+// source   Kafka's settings; base/config_def.hpp says which ones kq acts on
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/config.hpp"
+
+namespace kq {
+
+struct RefusedSetting {
+    std::string_view name;
+    std::string why;  // a whole sentence, without the name
+};
+
+// A broker alone, a quorum of several, an authorizer: going on as if nobody had asked for them
+// would split a cluster or open it to everybody.
+std::optional<RefusedSetting> refused_setting(const ConfigSet& config);
+
+// Settings that were given another value than their default although kq does nothing with them.
+std::vector<std::string> settings_without_effect(const ConfigSet& config);
+
+}  // namespace kq
