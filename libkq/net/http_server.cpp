@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/http_server.hpp"
 
+#include <algorithm>
 #include <array>
 #include <sstream>
 
@@ -12,6 +13,7 @@ namespace kq {
 namespace {
 
 constexpr auto silence_max = std::chrono::seconds(10);
+constexpr std::size_t method_bytes_max = 16;
 
 Chain answer_of(const HttpResponse& response, bool keep, bool without_body) {
     Poco::Net::HTTPResponse head(static_cast<Poco::Net::HTTPResponse::HTTPStatus>(response.status));
@@ -28,13 +30,24 @@ Chain answer_of(const HttpResponse& response, bool keep, bool without_body) {
     return chain;
 }
 
+// Whether what came can still become a request: it begins with a method. Who meets the wrong port
+// (a Kafka client, TLS) says so with its first bytes and then waits for an answer.
+bool may_be_http(std::string_view text) {
+    auto method = text.substr(0, text.find(' '));
+    return text.empty() ||
+           (!method.empty() && method.size() <= method_bytes_max &&
+            std::all_of(method.begin(), method.end(), [](char c) { return c >= 'A' && c <= 'Z'; }));
+}
+
 HttpResponse plain(int status, std::string text) {
     return {status, "text/plain; charset=utf-8", std::move(text) + '\n'};
 }
 
 }  // namespace
 
-// One connection: collects a head, answers, and again where the client keeps it open.
+// One connection: collects a head, answers, and again where the client keeps it open. One answer at
+// a time: while the kernel has not taken it all, nothing more is read, so a client that asks and
+// does not read costs one answer.
 class HttpServer::Exchange final : public ConnectionEvents {
 public:
     Exchange(HttpServer& server, std::unique_ptr<Socket> socket)
@@ -55,7 +68,11 @@ public:
         answer_what_is_whole();
     }
     void on_drained() override {
-        if (!closing_) wait();
+        if (closing_ || !answering_) return;
+        answering_ = false;
+        wait();
+        answer_what_is_whole();
+        if (!closing_ && !answering_) connection_->resume_reading();
     }
     void on_closed(const Error&) override { server_.forget(this); }
 
@@ -65,16 +82,17 @@ private:
     }
 
     void answer_what_is_whole() {
-        while (!closing_) {
-            auto end = head_.find("\r\n\r\n");
-            if (end == std::string::npos) {
-                if (head_.size() > head_bytes_max) refuse(431, "the request's head is too long");
-                return;
-            }
-            std::string head = head_.substr(0, end + 4);
-            head_.erase(0, end + 4);
-            answer(head);
+        if (closing_ || answering_) return;
+        if (!may_be_http(head_))
+            return refuse(400, "this port speaks HTTP, and these bytes do not");
+        auto end = head_.find("\r\n\r\n");
+        if (std::min(end, head_.size()) > head_bytes_max) {
+            return refuse(431, "the request's head is too long");
         }
+        if (end == std::string::npos) return;
+        std::string head = head_.substr(0, end + 4);
+        head_.erase(0, end + 4);
+        answer(head);
     }
 
     void answer(const std::string& head) {
@@ -107,7 +125,11 @@ private:
 
     void send(const HttpResponse& response, bool keep, bool without_body) {
         connection_->send(answer_of(response, keep, without_body));
-        if (keep) return;
+        if (keep) {
+            answering_ = true;  // until on_drained
+            connection_->pause_reading();
+            return;
+        }
         closing_ = true;
         connection_->close_after_sending();
     }
@@ -115,6 +137,7 @@ private:
     HttpServer& server_;
     Timer timer_;
     std::string head_;
+    bool answering_ = false;
     bool closing_ = false;
     std::unique_ptr<Connection> connection_;
 };

@@ -3,7 +3,8 @@
 // HttpServer: answers GET and HEAD on a status port. HTTP/1.1 as POCO's messages read and write it.
 //
 // shape    a request head of at most 8 KiB, no body; the answer closes the connection unless the
-//          client asked to keep it; connections_max at a time, each at most 10 s silent
+//          client asked to keep it; connections_max at a time, each at most 10 s silent, each with
+//          at most one answer that its client has not read
 // owner    the loop of its network
 #pragma once
 

@@ -67,7 +67,9 @@ TEST_CASE("bad requests are refused, silence ends, nothing grows without bound",
     CHECK(status.ask("POST / HTTP/1.1\r\nHost: x\r\n\r\n").starts_with("HTTP/1.1 405 "));
     CHECK(status.ask("GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello")
               .starts_with("HTTP/1.1 400 "));
-    CHECK(status.ask(std::string(20'000, 'x')).starts_with("HTTP/1.1 431 "));
+    CHECK(status.ask("GET /" + std::string(20'000, 'x')).starts_with("HTTP/1.1 431 "));
+    CHECK(status.ask("GET / HTTP/1.1\r\nx: " + std::string(10'000, 'x') + "\r\n\r\n")
+              .starts_with("HTTP/1.1 431 "));
     CHECK(status.ask("GET / HT").empty());  // silent for 10 s: closed without a word
     std::vector<std::unique_ptr<Talker>> crowd;
     for (int i = 0; i < 100; ++i) {
@@ -78,4 +80,52 @@ TEST_CASE("bad requests are refused, silence ends, nothing grows without bound",
     for (auto& talker : crowd)
         open += talker->closed == Errc::none ? 1 : 0;
     CHECK(open == HttpServer::connections_max);
+}
+
+TEST_CASE("what is no HTTP is refused with its first bytes", "[net]") {
+    StatusPort status;
+    auto since = status.world.now();
+    // A Kafka request (ApiVersions), a TLS greeting, and a method that never ends.
+    for (const auto& text : {std::string("\0\0\0\x12\0\x12", 6), std::string("\x16\x03\x01"),
+                             std::string(" / HTTP/1.1"), std::string(17, 'G')}) {
+        CAPTURE(text);
+        CHECK(status.ask(text).starts_with("HTTP/1.1 400 "));
+    }
+    CHECK(status.world.now() - since < 5s);  // silence is closed after 10
+}
+
+TEST_CASE("a client that asks on and on and does not read costs one answer", "[net]") {
+    SimScheduler world{5};
+    SimNetwork network{world};
+    SimLoop server_loop{world};
+    SimLoop client_loop{world};
+    auto server_network = network.network_for(server_loop, "server");
+    auto client_network = network.network_for(client_loop, "client");
+    int answers = 0;
+    // Longer than what the network holds in flight for a client that does not read.
+    const std::string body(4u << 20, 'b');
+    auto server =
+        HttpServer::listen(server_loop, *server_network, {"server", 80}, [&](const HttpRequest&) {
+            ++answers;
+            return HttpResponse{.body = body};
+        }).value();
+    Talker talker(*client_network, {"server", 80});
+    talker.connection->pause_reading();
+    for (int i = 0; i < 1000; ++i)
+        talker.say("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+    world.run_for(5s);
+    CHECK(answers == 1);
+    CHECK(talker.closed == Errc::none);
+
+    SECTION("who then reads gets every answer") {
+        talker.connection->resume_reading();
+        world.run_until([&] { return answers == 3; }, 60s);
+        CHECK(answers == 3);
+        CHECK(talker.closed == Errc::none);
+    }
+    SECTION("who never does is closed") {
+        world.run_for(20s);
+        CHECK(answers == 1);
+        CHECK(network.connection_count() == 0);
+    }
 }

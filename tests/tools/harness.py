@@ -69,6 +69,7 @@ class Broker:
         line = open(ready).read()
         words = dict(word.split("=", 1) for word in line.split() if "=" in word)
         self.address = words["kafka"]
+        self.http = words.get("http")
         if "--advertise" in options:
             self.address = options[options.index("--listen") + 1]
 

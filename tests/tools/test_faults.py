@@ -71,6 +71,14 @@ def test_a_web_server_is_told_from_a_broker(t):
 
 
 @no_broker
+def test_the_status_port_is_told_from_the_port_for_clients(t):
+    broker = t.another_broker("--http", "127.0.0.1:0")
+    start = time.monotonic()
+    t.fails(5, "HTTP", "kq-topics", "list", "-b", broker.http)
+    t.true(time.monotonic() - start < 2, "it waited")
+
+
+@no_broker
 def test_a_tls_port_is_told_from_a_plain_one(t):
     # What a TLS server answers to bytes that are no TLS: an alert, protocol_version or so.
     address = t.server(b"\x15\x03\x03\x00\x02\x02\x46")
