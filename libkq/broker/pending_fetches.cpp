@@ -47,6 +47,7 @@ struct PendingFetches::Fetch {
 
     std::uint64_t min_bytes = 0;
     std::uint32_t max_bytes = 0;
+    Errc refused = Errc::none;  // the request itself is wrong, which each partition is told
     Visibility visibility = Visibility::high_watermark;
     bool overdue = false;  // max_wait_ms has passed
 
@@ -85,6 +86,7 @@ void PendingFetches::start(RequestContext& context, wire::FetchRequest request,
     fetch.image = context.image;
     fetch.listener = context.listener;
     fetch.min_bytes = static_cast<std::uint64_t>(std::max(request.min_bytes, 0));
+    if (request.max_bytes < 0) fetch.refused = Errc::invalid_request;
     fetch.max_bytes =
         std::min(static_cast<std::uint32_t>(std::max(request.max_bytes, 0)), limits_.max_bytes);
     const std::int32_t replica =
@@ -190,7 +192,9 @@ void PendingFetches::resolve_all(Fetch& fetch, BrokerId replica) {
             topic == nullptr || slot.asked.partition < 0
                 ? nullptr
                 : topic->partition(PartitionIndex{slot.asked.partition});
-        if (topic == nullptr) {
+        if (fetch.refused != Errc::none) {
+            slot.refused = fetch.refused;
+        } else if (topic == nullptr) {
             slot.refused = by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition;
         } else if (partition == nullptr) {
             slot.refused = Errc::unknown_topic_or_partition;

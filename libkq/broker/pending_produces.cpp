@@ -83,11 +83,10 @@ void PendingProduces::start(RequestContext& context, wire::ProduceRequest reques
         return;
     }
     if (request.acks == -1) {
-        produce.timer.set_after(Millis{std::max(request.timeout_ms, 0)},
-                                [this, number = produce.number] {
-                                    loop_.assert_here();
-                                    on_deadline(number);
-                                });
+        produce.timer.set_after(Millis{request.timeout_ms}, [this, number = produce.number] {
+            loop_.assert_here();
+            on_deadline(number);
+        });
     }
     produce.reply.when_gone([this, number = produce.number] {
         loop_.assert_here();
@@ -105,6 +104,11 @@ std::vector<std::vector<AppendItem>> PendingProduces::resolve(const RequestConte
     std::vector<std::vector<AppendItem>> by_owner(router_.size());
     const bool by_id = context.api_version >= 13;
     Errc all = Errc::none;
+    std::string why_all;
+    if (request.timeout_ms < 0) {
+        all = Errc::invalid_request;
+        why_all = "a timeout is not negative";
+    }
     if (request.acks < -1 || request.acks > 1) all = Errc::invalid_required_acks;
     for (const auto& topic : request.topic_data) {
         for (const auto& data : topic.partition_data) {
@@ -133,7 +137,7 @@ std::vector<std::vector<AppendItem>> PendingProduces::resolve(const RequestConte
                 {static_cast<std::uint32_t>(produce.response.responses.size() - 1),
                  static_cast<std::uint32_t>(answers.partition_responses.size() - 1), true, false});
             if (all != Errc::none) {
-                refuse(all);
+                refuse(all, all == Errc::invalid_request ? why_all : std::string());
                 continue;
             }
             if (image == nullptr) {

@@ -84,6 +84,7 @@ TEST_CASE("what a fetch asks wrongly is answered for that partition only", "[bro
          Errc::unknown_leader_epoch},
         {"negative max_bytes", [&](auto& r) { place(r).partition_max_bytes = -1; },
          Errc::invalid_request},
+        {"negative max_bytes of all", [&](auto& r) { r.max_bytes = -1; }, Errc::invalid_request},
         {"a follower that has no replica", [&](auto& r) { r.replica_id = 7; },
          Errc::not_leader_or_follower},
     };

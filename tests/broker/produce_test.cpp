@@ -195,6 +195,15 @@ TEST_CASE("what the request itself does wrong", "[broker][produce]") {
             CHECK(codes(request) == Codes(2, code(Errc::invalid_required_acks)));
         }
     }
+    SECTION("a negative timeout, whether or not it counts") {
+        for (const int acks : {-1, 1}) {
+            auto request = world.produce_request("t", 0, batch, static_cast<std::int16_t>(acks));
+            request.topic_data[0].partition_data.push_back({1, wire::Records(ByteView(batch))});
+            request.timeout_ms = -1;
+            CHECK(codes(request) == Codes(2, code(Errc::invalid_request)));
+            CHECK(world.read("t", 0).empty());
+        }
+    }
     SECTION("unknown topics and partitions, beside a good one") {
         auto request = world.produce_request("t", 0, batch);
         for (const int partition : {2, -1, 1}) {

@@ -95,7 +95,7 @@ struct World final : private ImageListener {
     }
     wire::DeleteTopicsResponse remove(wire::DeleteTopicsRequest request, int version,
                                       bool allowed) {
-        request.timeout_ms = 1000;
+        if (request.timeout_ms == 0) request.timeout_ms = 1000;
         return ask<wire::DeleteTopicsResponse>(version, [&](RequestContext& context, auto reply) {
             handle_delete_topics(context, request, *channel, allowed, std::move(reply));
         });
@@ -125,7 +125,21 @@ TEST_CASE("an answer comes at the timeout at the latest, and says that the outco
     CHECK(world.create("slow", 2500).topics.at(0).error_code == wire_code(Errc::request_timed_out));
     CHECK(world.scheduler.now() - start >= 2500ms);
     CHECK(world.scheduler.now() - start < 3s);
-    CHECK(world.create("hasty", -5).topics.at(0).error_code == wire_code(Errc::request_timed_out));
+    CHECK(world.create("hasty", 0).topics.at(0).error_code == wire_code(Errc::request_timed_out));
+}
+
+TEST_CASE("a change with a negative timeout is refused and changes nothing", "[broker]") {
+    World world;
+    CHECK(world.create("never", -1).topics.at(0).error_code == wire_code(Errc::invalid_request));
+    REQUIRE(world.create("kept").topics.at(0).error_code == 0);
+    CHECK(world.image->topic("never") == nullptr);
+    wire::DeleteTopicsRequest request;
+    request.topic_names = {"kept"};
+    request.timeout_ms = -1;
+    CHECK(world.remove(request, 5, true).responses.at(0).error_code ==
+          wire_code(Errc::invalid_request));
+    REQUIRE(world.create("another").topics.at(0).error_code == 0);
+    CHECK(world.image->topic("kept") != nullptr);
 }
 
 TEST_CASE("where topics may not be deleted, each is refused as its client knows it", "[broker]") {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/api/20_delete_topics.hpp"
 
-#include <algorithm>
-
 namespace kq {
 namespace {
 
@@ -11,9 +9,9 @@ Errc disabled_code(int version) {
     return version < 3 ? Errc::invalid_request : Errc::topic_deletion_disabled;
 }
 
-wire::DeleteTopicsResponse all_refused(const wire::DeleteTopicsRequest& request, Errc code) {
+wire::DeleteTopicsResponse all_refused(const wire::DeleteTopicsRequest& request, Errc code,
+                                       const std::string& why) {
     wire::DeleteTopicsResponse response;
-    const std::string why = "this cluster does not delete topics (delete.topic.enable=false)";
     for (const auto& topic : request.topics)
         response.responses.push_back({topic.name, topic.topic_id, wire_code(code), why});
     for (const auto& name : request.topic_names)
@@ -27,10 +25,17 @@ void handle_delete_topics(RequestContext& context, wire::DeleteTopicsRequest req
                           const ControllerChannel& controller, bool allowed,
                           Reply<wire::DeleteTopicsResponse> reply) {
     if (!allowed) {
-        std::move(reply).send(all_refused(request, disabled_code(context.api_version)));
+        std::move(reply).send(
+            all_refused(request, disabled_code(context.api_version),
+                        "this cluster does not delete topics (delete.topic.enable=false)"));
         return;
     }
-    const Millis patience{std::max(0, request.timeout_ms)};
+    if (request.timeout_ms < 0) {
+        std::move(reply).send(
+            all_refused(request, Errc::invalid_request, "a timeout is not negative"));
+        return;
+    }
+    const Millis patience{request.timeout_ms};
     AdminCall call{std::string(context.principal), context.clock.mono() + patience};
     controller.delete_topics(
         context.loop, std::move(request), std::move(call),
