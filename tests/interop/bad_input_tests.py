@@ -34,6 +34,12 @@ FRAMES = [
      raw.data(raw.i16(3) + raw.i16(9) + raw.i32(1) + raw.string("c") + b"\x00" + b"\xff" * 12)),
     ("a tag that is not as long as it says",
      raw.data(raw.i16(3) + raw.i16(9) + raw.i32(1) + raw.string("c") + b"\x01\x05\x7f\x01")),
+    ("a tag that comes twice",
+     raw.data(raw.i16(18) + raw.i16(3) + raw.i32(1) + raw.string("c") + b"\x02\x05\x00\x05\x00" +
+              b"\x02a\x02b\0")),
+    ("tags out of order",
+     raw.data(raw.i16(18) + raw.i16(3) + raw.i32(1) + raw.string("c") + b"\x02\x06\x00\x05\x00" +
+              b"\x02a\x02b\0")),
 ]
 
 
@@ -100,6 +106,8 @@ def topic_names(context):
         equal(raw.created(connection.ask(raw.create_topic("zero", 0))), 37, "no partitions")
         equal(raw.created(connection.ask(raw.create_topic("minus", -7))), 37, "-7 partitions")
         equal(raw.created(connection.ask(raw.create_topic("none", 1, 0))), 38, "no replicas")
+        check(raw.created(connection.ask(raw.create_topic("huge", 0x7FFFFFFF))) in (37, 44),
+              "two thousand million partitions")
 
 
 # ---- batches ----
@@ -160,6 +168,20 @@ def bad_batches(context):
         equal(raw.produced(connection.ask(raw.produce(topic, raw.batch([b"two"])))), (0, 1), "a sound one")
 
 
+@test("batches that Kafka takes are taken", "kq")
+def odd_batches(context):
+    topic = context.create(context.topic("odd-batches"))
+    now = int(time.time() * 1000)
+    rows = [("a largest timestamp that is wrong", raw.batch([b"a"], timestamp=now, max_timestamp=now + 5)),
+            ("attribute bits without a meaning", raw.batch([b"b"], attributes=0x80 | 0x200)),
+            ("a producer that nobody has seen, in the midst of its sequence",
+             raw.batch([b"c"], producer=(123_456, 3, 77)))]
+    with raw.Connection(context.broker.address) as connection:
+        for at, (what, records) in enumerate(rows):
+            equal(raw.produced(connection.ask(raw.produce(topic, records))), (0, at), what)
+        equal(raw.fetched(connection.ask(raw.fetch(topic, 0))), 0, "a fetch of them")
+
+
 @test("produce requests that ask for the impossible are refused", "kq")
 def bad_produce(context):
     topic = context.create(context.topic("bad-produce"))
@@ -176,6 +198,8 @@ def bad_produce(context):
                 ("a partition that is not there", raw.produce(topic, sound, partition=99), 3),
                 ("a negative partition", raw.produce(topic, sound, partition=-1), 3),
                 ("a topic that is not there", raw.produce("no-such-topic", sound), 3),
+                ("a transaction that nobody opened",
+                 raw.produce(topic, raw.batch(attributes=0x10, producer=(5, 0, 0)), transaction="t"), 48),
                 ("an internal topic", raw.produce("__consumer_offsets", sound), 17)]:
             answer = connection.ask(content)
             check(answer is not None, f"{what}: the connection was closed")

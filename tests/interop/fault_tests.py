@@ -191,6 +191,34 @@ def not_writable(context):
     refuses_to_start(broker.command(), 4, str(file))
 
 
+@test("a directory without the right to write is named, to root too", "kq")
+def no_right_to_write(context):
+    place = context.folder("read-only")
+    place.chmod(0o555)
+    # Root may write everywhere by a capability, which can be given up.
+    given_up = [] if os.geteuid() != 0 else [
+        "setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    broker = context.new_broker(data=context.folder("z"))
+    for data in (place, place / "new"):
+        broker.data = data
+        refuses_to_start(given_up + broker.command(), 4, str(place), "ermission denied",
+                         "KQ_PERMISSION_DENIED")
+
+
+@test("a file system without writing is named", "kq")
+def read_only_file_system(context):
+    place = context.folder("frozen")
+    if os.geteuid() != 0 or run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "none", place],
+                                ok=None).returncode != 0:
+        raise Skip("needs root and mount")
+    try:
+        broker = context.new_broker(data=context.folder("z"))
+        broker.data = place / "data"
+        refuses_to_start(broker.command(), 4, str(place), "Read-only file system")
+    finally:
+        run(["umount", "-l", place])
+
+
 @test("a full disk at start is named", "kq")
 def disk_full(context):
     place = context.folder("tiny")

@@ -314,6 +314,11 @@ def codecs_on_disk(broker, topic, partition=0):
     return {codec for _, codec, _, _ in batches_on_disk(broker.data, topic, partition)}
 
 
+def counts_on_disk(broker, topic, skip=0):
+    """Records of each batch behind the first `skip` records."""
+    return [count for base, _, count, _ in batches_on_disk(broker.data, topic) if base >= skip]
+
+
 def log_bytes(data):
     """Content of every segment below a data directory."""
     return {str(p.relative_to(data)): p.read_bytes()

@@ -4,7 +4,7 @@
 import json
 import re
 
-from harness import CODECS, check, codecs_on_disk, equal, field, lines, run, test
+from harness import CODECS, check, codecs_on_disk, counts_on_disk, equal, field, lines, run, test
 
 
 def tool(context, name, *words, stdin=b"", ok=(0,)):
@@ -61,6 +61,9 @@ def acks(context):
                           "batch.size=1000", "enable.idempotence=" + ("true" if level == "all" else "false"))
     found = lines(tool(context, "get-offsets", "--topic", topic, "--time", "latest"))
     equal(found, [f"{topic}:0:3000"], "the end offset")
+    counts = counts_on_disk(context.broker, topic)
+    equal(sum(counts), 3000, "records on disk")
+    check(max(counts) <= 10, f"batches of {max(counts)} records of 100 bytes with batch.size=1000")
 
 
 @test("kafka-get-offsets by every kind of time", "java")
@@ -78,6 +81,12 @@ def offsets(context):
     equal(total("latest"), 100, "latest")
     equal(total("0"), 0, "at the dawn of time")
     check(total("max-timestamp") > 0, "max-timestamp")
+    stamped = context.create(context.topic("java-times"))
+    for i in range(3):
+        context.kq("kq-produce", stamped, "--at", f"{1_700_000_000_000 + i * 1000}", stdin=b"x\n")
+    for when, wanted in (("1700000000001", "1"), ("1700000002001", ""), ("max-timestamp", "2")):
+        found = lines(tool(context, "get-offsets", "--topic", stamped, "--time", when))
+        equal(found, [f"{stamped}:0:{wanted}"] if wanted else [], f"the offset at {when}")
 
 
 @test("kafka-console-producer and -consumer by partition and offset", "java")
@@ -92,6 +101,10 @@ def console(context):
         "--partition", "0", "--offset", "10", "--max-messages", "40", "--timeout-ms", "20000",
         "--formatter-property", "print.key=true", "--formatter-property", "key.separator=:")
     equal(shown.stdout.decode().splitlines(), text.splitlines()[10:], "records")
+    first = context.java.tool(
+        "consume", "--bootstrap-server", context.broker.address, "--topic", topic, "--partition",
+        "0", "--offset", "earliest", "--max-messages", "1", "--timeout-ms", "20000")
+    equal(first.stdout, b"value0\n", "the record at the beginning")
     if not context.against_kafka:
         ours = context.kq("kq-consume", topic, "-K", ":")
         equal(ours.stdout.decode(), text, "what kq-consume shows of it")
@@ -130,24 +143,35 @@ def configs(context):
 
 @test("kcat -L, kafka-topics --describe and kq-topics describe agree", "java", "kcat", "kq")
 def agree(context):
-    first = context.create(context.topic("agree"), partitions=4, retention_ms="7200000")
-    second = context.create(context.topic("agree"), partitions=1)
-    for topic in (first, second):
-        kafka = tool(context, "topics", "--describe", "--topic", topic).stdout.decode()
-        kafka_view = {
-            "topic": field(kafka, "Topic"), "id": field(kafka, "TopicId"),
-            "partitions": [
-                (int(m[1]), int(m[2]), m[3].split(","), m[4].split(","))
-                for m in re.finditer(r"Partition: (\d+)\s+Leader: (\d+)\s+Replicas: (\S+)\s+Isr: (\S+)",
-                                     kafka)]}
-        # One item a partition.
-        items = json.loads(context.kq("kq-topics", "describe", topic, "-f", "json").stdout)["items"]
-        our_view = {
-            "topic": items[0]["name"], "id": items[0]["id"],
-            "partitions": [(i["partition"], i["leader"], [str(r) for r in i["replicas"]],
-                            [str(r) for r in i["isr"]]) for i in items]}
-        equal(our_view, kafka_view, "kq-topics against kafka-topics")
-        shown = json.loads(run(["kcat", "-b", context.broker.address, "-L", "-J", "-t", topic]).stdout)
-        kcat_view = [(p["partition"], p["leader"], [str(r["id"]) for r in p["replicas"]],
-                      [str(r["id"]) for r in p["isrs"]]) for p in shown["topics"][0]["partitions"]]
-        equal(kcat_view, kafka_view["partitions"], "kcat against kafka-topics")
+    names = {context.create(context.topic("agree"), partitions=4, retention_ms="7200000"),
+             context.create(context.topic("agree"), partitions=1)}
+    kafka = tool(context, "topics", "--describe").stdout.decode()
+    # topic -> (id, partitions); a partition is (index, leader, replicas, in sync)
+    kafka_view = {name: (re.search(rf"^Topic: {re.escape(name)}\s+TopicId: (\S+)", kafka, re.M)[1], [
+        (int(m[1]), int(m[2]), m[3].split(","), m[4].split(","))
+        for m in re.finditer(rf"^\s+Topic: {re.escape(name)}\s+Partition: (\d+)\s+Leader: (\d+)\s+"
+                             r"Replicas: (\S+)\s+Isr: (\S+)", kafka, re.M)]) for name in names}
+    equal(sorted(len(p) for _, p in kafka_view.values()), [1, 4], "partitions that kafka-topics shows")
+
+    def ours(*words):
+        view = {}
+        for item in json.loads(context.kq("kq-topics", "describe", *words, "-f", "json").stdout)["items"]:
+            view.setdefault(item["name"], (item["id"], []))[1].append(
+                (item["partition"], item["leader"], [str(r) for r in item["replicas"]],
+                 [str(r) for r in item["isr"]]))
+        return {name: found for name, found in view.items() if name in names}
+
+    equal(ours(), kafka_view, "kq-topics describe against kafka-topics --describe")
+    equal(ours(*names), kafka_view, "kq-topics describe of two topics")
+    # And what a person reads: a heading and a row for each partition, once.
+    text = context.kq("kq-topics", "describe", *sorted(names)).stdout.decode()
+    for name in names:
+        equal(len(re.findall(rf"^{re.escape(name)}: ", text, re.M)), 1, f"headings of {name}")
+    equal(len(re.findall(r"^ *\d+ +1 ", text, re.M)), 5, "rows of partitions")
+
+    shown = json.loads(run(["kcat", "-b", context.broker.address, "-L", "-J"]).stdout)
+    kcat_view = {t["topic"]: [(p["partition"], p["leader"], [str(r["id"]) for r in p["replicas"]],
+                               [str(r["id"]) for r in p["isrs"]]) for p in t["partitions"]]
+                 for t in shown["topics"] if t["topic"] in names}
+    equal(kcat_view, {name: found for name, (_, found) in kafka_view.items()},
+          "kcat -L against kafka-topics --describe")

@@ -7,7 +7,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 from kafka.errors import TopicAlreadyExistsError
 
-from harness import CODECS, check, codecs_on_disk, equal, test
+from harness import CODECS, check, codecs_on_disk, counts_on_disk, equal, test
 
 
 def produce(context, topic, values, **settings):
@@ -63,9 +63,15 @@ for each_codec in CODECS:
 def acks(context):
     topic = context.create(context.topic("kp-acks"))
     sent = values(200)
-    produce(context, topic, sent, acks=1, batch_size=1, enable_idempotence=False)
-    produce(context, topic, sent, acks="all", batch_size=16384, enable_idempotence=False)
-    produce(context, topic, sent, acks="all", batch_size=1_000_000, enable_idempotence=True)
+    # 200 records of 53 bytes, which pack badly one by one and well together.
+    for turn, (size, batches, settings) in enumerate((
+            (1, (200, 200), {"acks": 1, "enable_idempotence": False}),
+            (2000, (5, 40), {"acks": "all", "enable_idempotence": False, "linger_ms": 200}),
+            (1_000_000, (1, 3), {"acks": "all", "enable_idempotence": True, "linger_ms": 200}))):
+        produce(context, topic, sent, batch_size=size, **settings)
+        counts = counts_on_disk(context.broker, topic, turn * 200)
+        equal(sum(counts), 200, f"records with batch_size={size}")
+        check(batches[0] <= len(counts) <= batches[1], f"{len(counts)} batches with batch_size={size}")
     equal([r.value for r in consume(context, topic, 0, 600)], sent * 3, "what came back")
     producer = KafkaProducer(bootstrap_servers=context.broker.address, acks=0,
                              enable_idempotence=False)
@@ -88,6 +94,26 @@ def positions(context):
     equal(consumer.beginning_offsets([partition]), {partition: 0}, "beginning")
     equal(consumer.end_offsets([partition]), {partition: 300}, "end")
     equal(consumer.offsets_for_times({partition: 0})[partition].offset, 0, "offset by time")
+    consumer.close()
+
+
+@test("kafka-python reads from a time", "python")
+def times(context):
+    topic = context.create(context.topic("kp-times"))
+    base = int(time.time() * 1000) - 60_000
+    producer = KafkaProducer(bootstrap_servers=context.broker.address, batch_size=500)
+    for i in range(100):
+        producer.send(topic, b"%d" % i, partition=0, timestamp_ms=base + i * 100)
+    producer.flush(30)
+    producer.close(5)
+    consumer = KafkaConsumer(bootstrap_servers=context.broker.address, group_id=None)
+    partition = TopicPartition(topic, 0)
+    for when, wanted in ((0, 0), (1, 1), (100, 1), (4_950, 50), (9_900, 99)):
+        found = consumer.offsets_for_times({partition: base + when})[partition]
+        equal((found.offset, found.timestamp), (wanted, base + wanted * 100), f"offset at {when} ms")
+        first = consume(context, topic, found.offset, 1)[0]
+        equal((first.offset, first.timestamp), (wanted, base + wanted * 100), f"first record at {when} ms")
+    equal(consumer.offsets_for_times({partition: base + 9_901})[partition], None, "behind the last one")
     consumer.close()
 
 

@@ -4,7 +4,7 @@
 import json
 import time
 
-from harness import CODECS, check, codecs_on_disk, equal, lines, run, test
+from harness import CODECS, check, codecs_on_disk, counts_on_disk, equal, lines, run, test
 
 
 def kcat(context, *words, stdin=b"", ok=(0,)):
@@ -65,8 +65,13 @@ def idempotent(context):
 def batch_sizes(context):
     topic = context.create(context.topic("kcat-batches"))
     data = numbered(300)
-    for size in ("1", "1000", "1000000"):
-        kcat(context, "-P", "-t", topic, "-p", "0", "-X", f"batch.size={size}", stdin=data)
+    # 300 records of 63 bytes.
+    for turn, (size, batches) in enumerate((("1", (300, 300)), ("1000", (20, 40)), ("1000000", (1, 2)))):
+        kcat(context, "-P", "-t", topic, "-p", "0", "-X", f"batch.size={size}", "-X",
+             "linger.ms=200", stdin=data)
+        counts = counts_on_disk(context.broker, topic, turn * 300)
+        equal(sum(counts), 300, f"records with batch.size={size}")
+        check(batches[0] <= len(counts) <= batches[1], f"{len(counts)} batches with batch.size={size}")
     equal(consume(context, topic, "-o", "beginning"), data * 3, "what came back")
 
 

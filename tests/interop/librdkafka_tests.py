@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, OffsetSpec
 from confluent_kafka import TopicCollection
 
-from harness import CODECS, batches_on_disk, check, codecs_on_disk, equal, test
+from harness import CODECS, batches_on_disk, check, codecs_on_disk, counts_on_disk, equal, test
 
 
 def admin(context):
@@ -87,8 +87,12 @@ def acks(context):
 def batch_sizes(context):
     topic = context.create(context.topic("rd-batches"))
     sent = values(2000, 1000)
-    for size in (1, 16384, 900_000):
+    # 2000 records of a kilobyte.
+    for turn, (size, batches) in enumerate(((1, (2000, 2000)), (16384, (115, 180)), (900_000, (3, 20)))):
         produce(context, topic, sent, batch_size=size, linger_ms=200, queue_buffering_max_messages=100_000)
+        counts = counts_on_disk(context.broker, topic, turn * 2000)
+        equal(sum(counts), 2000, f"records with batch.size={size}")
+        check(batches[0] <= len(counts) <= batches[1], f"{len(counts)} batches with batch.size={size}")
     equal([m.value() for m in consume(context, topic, 0, 6000)], sent * 3, "what came back")
 
 

@@ -82,14 +82,15 @@ def record(value, delta=0, key=None):
 
 
 def batch(values=(b"v",), *, magic=2, attributes=0, count=None, last_delta=None, crc=None,
-          producer=(-1, -1, -1), timestamp=None, payload=None, length=None, base=0):
+          producer=(-1, -1, -1), timestamp=None, max_timestamp=None, payload=None, length=None, base=0):
     """A record batch; everything that could be wrong can be made wrong."""
     timestamp = int(time.time() * 1000) if timestamp is None else timestamp
     content = payload if payload is not None else \
         b"".join(record(v, i) for i, v in enumerate(values))
     count = len(values) if count is None else count
     last_delta = count - 1 if last_delta is None else last_delta
-    tail = i16(attributes) + i32(last_delta) + i64(timestamp) + i64(timestamp) + \
+    max_timestamp = timestamp if max_timestamp is None else max_timestamp
+    tail = i16(attributes) + i32(last_delta) + i64(timestamp) + i64(max_timestamp) + \
         i64(producer[0]) + i16(producer[1]) + i32(producer[2]) + i32(count) + content
     sum_ = crc32c(tail) if crc is None else crc
     after_length = i32(-1) + i8(magic) + struct.pack(">I", sum_) + tail
@@ -101,8 +102,8 @@ def gzipped(content):
     return packer.compress(content) + packer.flush()
 
 
-def produce(topic, records, partition=0, acks=-1, timeout=5000, correlation=7):
-    body = string(None) + i16(acks) + i32(timeout) + array(
+def produce(topic, records, partition=0, acks=-1, timeout=5000, correlation=7, transaction=None):
+    body = string(transaction) + i16(acks) + i32(timeout) + array(
         [string(topic) + array([i32(partition) + data(records)])])
     return request(0, 7, body, correlation)
 

@@ -29,6 +29,7 @@ import harness
 HERE = Path(__file__).resolve().parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kq-interop"
 REQUIRED = os.environ.get("CI") == "true"
+FETCH_ATTEMPTS = 3
 MODULES = ["kcat_tests", "librdkafka_tests", "kafka_python_tests", "java_tests", "disk_tests",
            "directory_tests", "fault_tests", "bad_input_tests"]
 
@@ -38,11 +39,18 @@ def fetched(name, sources, make):
     digest = hashlib.sha256(b"".join((HERE / s).read_bytes() for s in sources) +
                             sys.version.encode()).hexdigest()[:12]
     place = CACHE / f"{name}-{digest}"
-    if not (place / ".complete").exists():
+    for attempt in range(FETCH_ATTEMPTS):
+        if (place / ".complete").exists():
+            break
         shutil.rmtree(place, ignore_errors=True)
         place.parent.mkdir(parents=True, exist_ok=True)
-        make(place)
-        (place / ".complete").touch()
+        try:
+            make(place)
+            (place / ".complete").touch()
+        except subprocess.CalledProcessError:  # a server may have a bad moment
+            if attempt + 1 == FETCH_ATTEMPTS:
+                raise
+            time.sleep(5)
     return place
 
 
