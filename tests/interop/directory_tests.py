@@ -169,3 +169,24 @@ def back_to_kafka(context):
     groups = tool("groups", "--list")
     check(len(re.findall(r"\S+", groups)) > 5, f"the groups are gone: {groups}")
     kafka.kill()
+
+
+@test("kq starts where kafka-storage has only formatted, and Kafka after it", "java", "kq")
+def formatted(context):
+    kafka = KafkaBroker(context.java, context.folder("formatted") / "data")
+    kafka.format()
+    cluster = re.search(r"^cluster.id=(\S+)", (kafka.data / "meta.properties").read_text(), re.M)[1]
+    broker = KqBroker(context.programs, kafka.data)
+    context.started.append(broker)
+    broker.start()
+    context.kq("kq-topics", "create", "ours", "-p", "2", broker=broker)
+    context.kq("kq-produce", "ours", "-p", "1", stdin=b"one\ntwo\n", broker=broker)
+    check(cluster in context.java.tool("cluster", "cluster-id", "--bootstrap-server",
+                                       broker.address).stdout.decode(), "another cluster id")
+    equal(broker.terminate(), 0, "exit status")
+    context.started.append(kafka)
+    kafka.start()
+    found = context.java.tool("get-offsets", "--bootstrap-server", kafka.address, "--topic", "ours",
+                              "--time", "latest").stdout.decode().split()
+    equal(sorted(found), ["ours:0:0", "ours:1:2"], "log ends")
+    kafka.kill()
