@@ -6,6 +6,7 @@
 
 #include "base/check.hpp"
 #include "protocol/compression.hpp"
+#include "storage/kq_file.hpp"
 
 namespace kq {
 namespace {
@@ -14,6 +15,45 @@ namespace {
 constexpr std::size_t control_batch_bytes_max = std::size_t{64} << 20;
 constexpr std::uint32_t read_bytes = 1 << 20;
 constexpr std::size_t snapshot_batch_bytes = std::size_t{4} << 20;
+
+constexpr KqFileKind committed_end_kind{"mend", 1};
+constexpr std::size_t committed_end_file_max = 4096;
+
+std::string committed_end_path(const std::string& directory) {
+    return directory + "/kq.committed-end";
+}
+
+// 0 where nothing is known: the node never stopped cleanly, or the note is damaged.
+Result<Offset> read_committed_end(FileSystem& files, const Logger& logger,
+                                  const std::string& directory) {
+    const auto path = committed_end_path(directory);
+    const auto content = read_file(files, path, committed_end_file_max);
+    if (content.code() == Errc::not_found) return Offset{0};
+    if (!content.ok()) return content.error();
+    const auto opened = unwrap_kq_file(committed_end_kind, content.value());
+    if (opened.code() == Errc::unsupported)
+        return Error(Errc::unsupported, path + ": " + opened.error().message);
+    if (!opened.ok() || opened.value().content.size() != sizeof(std::int64_t)) {
+        logger.warn("the note of the committed end is ignored", {kv("path", path)});
+        return Offset{0};
+    }
+    return Offset{load_be<std::int64_t>(opened.value().content.data())};
+}
+
+// A log is made, durably, before the first vote is; so where there was a vote there is a log.
+Status check_log_is_there(FileSystem& files, const std::string& directory,
+                          const std::optional<QuorumStateFile>& state) {
+    if (!state || state->election.epoch <= Epoch{0}) return done();
+    KQ_LET(const auto names, files.list(directory));
+    const bool any = std::any_of(names.begin(), names.end(),
+                                 [](const auto& name) { return name.ends_with(".log"); });
+    if (any) return done();
+    return Error(Errc::corrupt_file,
+                 "the metadata log in " + directory +
+                     " is gone, and quorum-state there is of epoch " +
+                     std::to_string(state->election.epoch.value) +
+                     ": put its .log files back, or move the log directories away and start anew");
+}
 
 Status visit_records(const BatchHeader& header, ByteView batch,
                      const std::function<Status(const RecordView&)>& visit) {
@@ -107,11 +147,20 @@ Result<std::size_t> for_each_batch(
     return at;
 }
 
+Status write_committed_end(FileSystem& files, const std::string& directory, Offset end) {
+    Bytes content;
+    append_be(content, end.value);
+    return replace_file(files, committed_end_path(directory),
+                        wrap_kq_file(committed_end_kind, content));
+}
+
 Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Logger& logger,
                                  const std::string& directory, const LogOptions& options) {
     KQ_TRY(files.mkdir(directory));
     LoadedQuorum loaded;
     KQ_LET(loaded.state, read_quorum_state(files, directory + "/quorum-state"));
+    KQ_TRY(check_log_is_there(files, directory, loaded.state));
+    KQ_LET(const auto committed_end, read_committed_end(files, logger, directory));
     KQ_TRY(remove_unfinished_snapshots(files, directory));
     KQ_LET(loaded.snapshot, load_newest_snapshot(files, directory));
 
@@ -128,6 +177,14 @@ Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Lo
         return Error(Errc::corrupt_file, "the metadata log in " + directory + " starts at " +
                                              std::to_string(log.log_start().value) +
                                              " and no snapshot there reaches so far");
+    }
+    if (std::max(log.log_end(), hints.log_start) < committed_end) {
+        return Error(Errc::corrupt_file,
+                     "the metadata log in " + directory + " ends at " +
+                         std::to_string(log.log_end().value) + ", and was committed up to " +
+                         std::to_string(committed_end.value) +
+                         " when this node stopped: put the missing part back, or move the log "
+                         "directories away and start anew");
     }
     if (log.log_end() < hints.log_start) {
         // A snapshot was fetched, and the log had not followed it yet.

@@ -4,7 +4,10 @@
 // start: election state, snapshots, log, and what its control records say of the voters.
 //
 // owner    these functions block: they run on the I/O pool, or before the loops do
-// errors   corrupt_file, unsupported, io_error, not_found as their messages say
+// errors   corrupt_file, unsupported, io_error, not_found as their messages say. A node that ran
+// and
+//          whose log is gone, or ends before what was committed at its last clean stop, does not
+//          load: it would take an empty log for the cluster's (I22)
 // source   docs/formats.md, "Metadata log"; KIP-630, KIP-853
 #pragma once
 
@@ -42,6 +45,10 @@ struct LoadedQuorum {
     VoterHistory voters;  // of snapshot and log, uncommitted ones included
     LogOutline outline;
 };
+
+// Notes how far the log is committed, for the next load; durable when it returns. Only after as
+// much of the log is durable.
+Status write_committed_end(FileSystem& files, const std::string& directory, Offset end);
 
 // Opens the log, cuts what a crash tore, and syncs what is left. `directory` may be missing.
 Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Logger& logger,

@@ -433,9 +433,12 @@ void QuorumNode::close_if_idle() {
     auto result = std::make_shared<Status>(done());
     auto log = std::shared_ptr<Log>(std::move(log_));
     const bool whole = log != nullptr && !failed_;
+    const Offset committed = quorum_ == nullptr ? Offset{0} : quorum_->high_watermark();
     run_on_pool(
-        [log, whole, result] {
-            if (whole) *result = log->close_clean();
+        [log, whole, result, committed, &files = files_, directory = options_.directory] {
+            if (!whole) return;
+            *result = log->close_clean();
+            if (result->ok()) *result = write_committed_end(files, directory, committed);
         },
         [this, log, result] {
             loop_.assert_here();

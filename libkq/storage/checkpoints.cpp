@@ -49,19 +49,10 @@ Error bad_line(std::size_t number, std::string_view what) {
     return Error{Errc::corrupt_file, "line " + std::to_string(number) + ": " + std::string(what)};
 }
 
-// The version line, the count, and as many lines; `on_line(line)` returns what is wrong with one.
+// The count, and as many lines; `on_line(line)` returns what is wrong with one.
 template <class OnLine>
-Status parse_counted_lines(std::string_view text, OnLine on_line) {
-    if (text.empty()) return done();  // how Kafka creates the file
+Status parse_lines(std::string_view text, OnLine on_line) {
     std::string_view line;
-    int version = 0;
-    if (!next_line(text, line) || !parse_number(trimmed(line), version) || version < 0) {
-        return bad_line(1, "not a version");
-    }
-    if (version > 0) {
-        return Error{Errc::unsupported,
-                     "the file is of version " + std::to_string(version) + ", newer than 0"};
-    }
     std::int64_t count = 0;
     if (!next_line(text, line) || !parse_number(trimmed(line), count) || count < 0) {
         return bad_line(2, "not a number of lines");
@@ -78,6 +69,24 @@ Status parse_counted_lines(std::string_view text, OnLine on_line) {
                                              std::to_string(found) + " are there"};
     }
     return done();
+}
+
+// The version line, then lines as above. A newer version is refused, but not where what follows is
+// of version 0 to its last line: a new version is made for a new shape, so that is ours, with a bit
+// turned in it, and these files are caches (I29).
+template <class OnLine>
+Status parse_counted_lines(std::string_view text, OnLine on_line) {
+    if (text.empty()) return done();  // how Kafka creates the file
+    std::string_view line;
+    int version = 0;
+    if (!next_line(text, line) || !parse_number(trimmed(line), version) || version < 0) {
+        return bad_line(1, "not a version");
+    }
+    Status lines = parse_lines(text, on_line);
+    if (version == 0) return lines;
+    if (lines.ok()) return bad_line(1, "a newer version in the shape of version 0");
+    return Error{Errc::unsupported,
+                 "the file is of version " + std::to_string(version) + ", newer than 0"};
 }
 
 std::string counted_lines_head(std::size_t count) {

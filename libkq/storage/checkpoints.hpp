@@ -5,7 +5,8 @@
 //
 // shape    checkpoints: a line "0", the number of lines, then that many; an empty file is one
 //          without lines. All are replaced whole (base/file_system.hpp, replace_file)
-// errors   corrupt_file with the line; unsupported for a version above the known one
+// errors   corrupt_file with the line; unsupported for a version above the known one (of a
+//          checkpoint: unless the rest is of the known one; that is damage)
 // source   docs/formats.md, "Small files"
 #pragma once
 

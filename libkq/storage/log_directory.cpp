@@ -61,45 +61,53 @@ Status LogDirectory::read_state() {
         return meta.error();
     }
 
+    KQ_TRY(read_last_stop());
+    KQ_LET(recovery_points_, read_checkpoint(recovery_points_name));
+    KQ_LET(high_watermarks_, read_checkpoint(high_watermarks_name));
+    KQ_LET(log_starts_, read_checkpoint(log_starts_name));
+    KQ_LET(cleaned_ends_, read_checkpoint(cleaned_ends_name));
+    return done();
+}
+
+// A start replaces both files, so both are read: one of a newer version must stay as it is (I32).
+Status LogDirectory::read_last_stop() {
+    auto boot = read_file(files_, file(boot_name), small_file_max);
+    auto id =
+        boot.ok() ? unwrap_kq_file(boot_kind, boot.value()) : Result<OpenedKqFile>(boot.error());
+    if (id.code() == Errc::unsupported) return with_path(file(boot_name), id.error());
+
     auto marker = read_file(files_, file(clean_marker_name), small_file_max);
     auto clean = marker.ok() ? parse_clean_shutdown(as_text(marker.value()))
                              : Result<std::optional<BrokerEpoch>>(marker.error());
+    if (clean.code() == Errc::unsupported) return with_path(file(clean_marker_name), clean.error());
     if (clean.ok()) {
         last_stop_ = LastStop::clean;
         clean_broker_epoch_ = clean.value();
-    } else {
-        // A marker that cannot be understood promises nothing: everything is checked.
-        if (marker.ok()) {
-            logger_.warn("clean-shutdown marker is not understood", {kv("error", clean.error())});
-        } else if (marker.code() != Errc::not_found) {
-            return marker.error();
-        }
-        auto boot = read_file(files_, file(boot_name), small_file_max);
-        if (boot.ok()) {
-            auto id = unwrap_kq_file(boot_kind, boot.value());
-            bool same = id.ok() && as_text(id.value().content) == files_.boot_id();
-            last_stop_ = same ? LastStop::process_died : LastStop::host_died;
-        }
+        return done();
     }
-
-    recovery_points_ = read_checkpoint(recovery_points_name);
-    high_watermarks_ = read_checkpoint(high_watermarks_name);
-    log_starts_ = read_checkpoint(log_starts_name);
-    cleaned_ends_ = read_checkpoint(cleaned_ends_name);
+    // A marker that cannot be understood promises nothing: everything is checked.
+    if (marker.ok()) {
+        logger_.warn("clean-shutdown marker is not understood", {kv("error", clean.error())});
+    } else if (marker.code() != Errc::not_found) {
+        return marker.error();
+    }
+    bool same = id.ok() && as_text(id.value().content) == files_.boot_id();
+    last_stop_ = same ? LastStop::process_died : LastStop::host_died;
     return done();
 }
 
 // A checkpoint that is missing or damaged is as good as an empty one: recovery reads more, and high
 // watermarks are found again. (Log starts are synced before anything is deleted on their strength;
 // where that file is damaged, deleted records that are still there come back.)
-OffsetsByPartition LogDirectory::read_checkpoint(std::string_view name) {
+Result<OffsetsByPartition> LogDirectory::read_checkpoint(std::string_view name) {
     auto content = read_file(files_, file(name), small_file_max);
-    if (content.code() == Errc::not_found) return {};
+    if (content.code() == Errc::not_found) return OffsetsByPartition{};
     auto offsets = content.ok() ? parse_offset_checkpoint(as_text(content.value()))
                                 : Result<OffsetsByPartition>(content.error());
     if (offsets.ok()) return std::move(offsets).value();
+    if (offsets.code() == Errc::unsupported) return with_path(file(name), offsets.error());
     logger_.warn("checkpoint file ignored", {kv("path", file(name)), kv("error", offsets.error())});
-    return {};
+    return OffsetsByPartition{};
 }
 
 Status LogDirectory::write_identity(const DirectoryIdentity& identity) {

@@ -8,8 +8,8 @@
 //          remote-log-index-cache; any other directory keeps Kafka from starting, and so us
 // owner    the functions block and run at start, at stop, or on the I/O pool, one at a time
 // errors   locked       another process has it; the message names it
-//          corrupt_file meta.properties cannot be read; unsupported: it is of a newer version
-//          unsupported  a directory with a name that is not Kafka's
+//          corrupt_file meta.properties cannot be read
+//          unsupported  a directory with a name that is not Kafka's; any file of a newer version
 //          io_error, disk_full, permission_denied
 // source   docs/formats.md, "Log directory"
 #pragma once
@@ -102,7 +102,8 @@ public:
 private:
     Status read_state();
     std::string file(std::string_view name) const { return path_ + '/' + std::string(name); }
-    OffsetsByPartition read_checkpoint(std::string_view name);
+    Status read_last_stop();
+    Result<OffsetsByPartition> read_checkpoint(std::string_view name);
     Result<std::string> rename_partition(const TopicPartition& partition, Random& random,
                                          std::string_view suffix);
 

@@ -335,3 +335,62 @@ TEST_CASE("old snapshots go by size and age, the newest never", "[quorum]") {
     CHECK(clean({-1, Millis{500}}, 0) == 50);
     CHECK(clean({0, Millis{0}}, 1 << 30) == 50);
 }
+
+TEST_CASE("a node whose log is gone or cut does not take an empty one for the cluster's",
+          "[quorum][I22]") {
+    World world;
+    world.format();
+    world.lead();
+    REQUIRE(world.append({"a", "b"}).ok());
+    world.settle();
+    const std::string log = directory + "/00000000000000000000.log";
+    const auto refused = [&](const std::string& why) {
+        const auto started = world.start();
+        CHECK(started.code() == Errc::corrupt_file);
+        CAPTURE(started.error().message);
+        CHECK(started.error().message.find(why) != std::string::npos);
+        world.kill(false);
+    };
+    SECTION("gone after a crash") {
+        world.kill(true);
+        REQUIRE(world.files.unlink(log).ok());
+        refused("is gone");
+        refused("is gone");  // and nothing was made in its place
+    }
+    SECTION("cut after a clean stop") {
+        world.stop();
+        REQUIRE(world.files.open(log, OpenMode::read_write).value()->truncate(50).ok());
+        refused("ends at 0, and was committed up to 5");
+        refused("ends at 0, and was committed up to 5");
+    }
+    SECTION("its last batch is lost after a clean stop") {
+        world.stop();
+        auto file = world.files.open(log, OpenMode::read_write).value();
+        REQUIRE(file->truncate(file->size() - 1).ok());
+        refused("ends at 3, and was committed up to 5");
+    }
+    SECTION("a snapshot that reaches as far is as good") {
+        world.stop();
+        const SnapshotHead head{Epoch{1}, WallTime{}, {}};
+        const auto path = directory + '/' + SnapshotId{Offset{5}, Epoch{1}}.file_name();
+        REQUIRE(write_snapshot(world.files, path, head, WallTime{}, [](const auto& write) {
+                    return write(to_bytes(as_bytes("a")));
+                }).ok());
+        REQUIRE(world.files.open(log, OpenMode::read_write).value()->truncate(50).ok());
+        CHECK(world.start().ok());
+    }
+    SECTION("the note of a node that went on is no more than a least") {
+        world.stop();
+        world.lead();
+        REQUIRE(world.append({"c"}).ok());
+        world.settle();
+        world.kill(true);
+        CHECK(world.start().ok());
+    }
+    SECTION("a damaged note is no reason") {
+        world.stop();
+        world.files.flip_bit(directory + "/kq.committed-end", 20, 1);
+        REQUIRE(world.files.open(log, OpenMode::read_write).value()->truncate(50).ok());
+        CHECK(world.start().ok());
+    }
+}

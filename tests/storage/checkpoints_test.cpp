@@ -25,7 +25,14 @@ TEST_CASE("an offset checkpoint that is damaged or newer is refused", "[storage]
         CAPTURE(text);
         CHECK(parse_offset_checkpoint(text).code() == Errc::corrupt_file);
     }
-    CHECK(parse_offset_checkpoint("1\n0\n").code() == Errc::unsupported);
+    for (const char* text :
+         {"1\n2\n", "1\n", "1\nt 0 5\n", "1\n1\nt 0 5 6\n", "2\n1\nid t 0 5\n"}) {
+        CAPTURE(text);
+        CHECK(parse_offset_checkpoint(text).code() == Errc::unsupported);
+    }
+    // Version 0 to the last line: a bit of the version turned.
+    CHECK(parse_offset_checkpoint("1\n1\nt 0 5\n").code() == Errc::corrupt_file);
+    CHECK(parse_offset_checkpoint("4\n0\n").code() == Errc::corrupt_file);
 }
 
 TEST_CASE("leader epochs ascend, or the file is not believed", "[storage][checkpoints]") {
@@ -39,7 +46,8 @@ TEST_CASE("leader epochs ascend, or the file is not believed", "[storage][checkp
         CAPTURE(bad);
         CHECK(parse_epoch_checkpoint(bad).code() == Errc::corrupt_file);
     }
-    CHECK(parse_epoch_checkpoint("1\n0\n").code() == Errc::unsupported);
+    CHECK(parse_epoch_checkpoint("1\n1\n0 0 9\n").code() == Errc::unsupported);
+    CHECK(parse_epoch_checkpoint("1\n1\n0 0\n").code() == Errc::corrupt_file);
 }
 
 TEST_CASE("partition.metadata names the topic id", "[storage][checkpoints]") {

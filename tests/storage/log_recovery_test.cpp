@@ -408,8 +408,14 @@ TEST_CASE("newer small files are refused", "[storage][recovery]") {
         REQUIRE(file->pwrite(position, ByteView(&byte, 1)).ok());
     };
     SECTION("leader-epoch-checkpoint") {
+        // With the lines of version 0 behind it a newer version is one bit that turned (I29).
         set(disk.directory + "/leader-epoch-checkpoint", 0, '1');
+        CHECK(disk.try_open(LastStop::clean).ok());
+        disk.log.reset();
+        auto newer = to_bytes(as_bytes(std::string_view("1\n1\n0 0 and more\n")));
+        REQUIRE(replace_file(disk.files, disk.directory + "/leader-epoch-checkpoint", newer).ok());
         CHECK(disk.try_open(LastStop::clean).code() == Errc::unsupported);
+        CHECK(disk.content(disk.directory + "/leader-epoch-checkpoint") == newer);
     }
     SECTION("a snapshot of the producers") {
         // A newer version has another shape; one bit of ours that turned is damage (I29).

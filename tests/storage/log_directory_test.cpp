@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "storage/log_directory.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "storage/kq_file.hpp"
+#include "tests/storage/support.hpp"
+
+using namespace kq;
+using namespace kq::test;
+
+namespace {
+
+const TopicPartition orders{"orders", PartitionIndex{0}};
+
+struct Disk {
+    TurnedClock clock;
+    MemoryFileSystem files{clock};
+    MemoryLogSink sink;
+
+    Result<std::unique_ptr<LogDirectory>> open() {
+        return LogDirectory::open(files, "/d", Logger(sink));
+    }
+    void put(const std::string& name, ByteView content) {
+        REQUIRE(replace_file(files, "/d/" + name, content).ok());
+    }
+    void put(const std::string& name, std::string_view text) { put(name, as_bytes(text)); }
+    Bytes content(const std::string& name) { return read_file(files, "/d/" + name).value(); }
+    // A directory that was used and stopped cleanly.
+    void use() {
+        auto directory = open().value();
+        REQUIRE(directory->write_identity({"c", BrokerId{1}, Uuid{}}).ok());
+        REQUIRE(directory->mark_started().ok());
+        REQUIRE(directory->write_recovery_points({{orders, Offset{7}}}).ok());
+        REQUIRE(directory->write_high_watermarks({{orders, Offset{9}}}).ok());
+        REQUIRE(directory->write_log_starts({{orders, Offset{2}}}).ok());
+        REQUIRE(directory->mark_clean(BrokerEpoch{14}).ok());
+    }
+};
+
+}  // namespace
+
+TEST_CASE("a log directory remembers how it was left", "[storage][directory]") {
+    Disk disk;
+    CHECK(disk.open().value()->last_stop() == LastStop::host_died);  // never used
+    disk.use();
+    {
+        auto directory = disk.open().value();
+        CHECK(directory->last_stop() == LastStop::clean);
+        CHECK(directory->clean_broker_epoch() == BrokerEpoch{14});
+        CHECK(directory->identity()->node_id == BrokerId{1});
+        CHECK(directory->high_watermarks().at(orders) == Offset{9});
+        auto hints = directory->hints_for(orders);
+        CHECK(hints.recovery_point == Offset{7});
+        CHECK(hints.log_start == Offset{2});
+        // One process at a time.
+        CHECK(disk.open().code() == Errc::locked);
+        REQUIRE(directory->mark_started().ok());
+    }
+    CHECK(disk.open().value()->last_stop() == LastStop::process_died);
+    disk.put("kq.boot", wrap_kq_file({"boot", 1}, as_bytes("another boot")));
+    CHECK(disk.open().value()->last_stop() == LastStop::host_died);
+}
+
+TEST_CASE("files of a newer version stop the start, and stay as they are",
+          "[storage][directory][I32]") {
+    const auto newer_boot = wrap_kq_file({"boot", 2}, as_bytes("boot"));
+    const std::pair<const char*, Bytes> rows[] = {
+        {"recovery-point-offset-checkpoint", to_bytes(as_bytes("1\n2\n"))},
+        {"replication-offset-checkpoint", to_bytes(as_bytes("1\n1\norders 0 9 more\n"))},
+        {"log-start-offset-checkpoint", to_bytes(as_bytes("2\n{}\n"))},
+        {"cleaner-offset-checkpoint", to_bytes(as_bytes("1\n"))},
+        {".kafka_cleanshutdown", to_bytes(as_bytes("{\"version\":1,\"brokerEpoch\":14}"))},
+        {"kq.boot", newer_boot},
+        {"meta.properties", to_bytes(as_bytes("version=2\nnode.id=1\ncluster.id=c\n"))},
+    };
+    for (const auto& [name, content] : rows) {
+        CAPTURE(name);
+        Disk disk;
+        disk.use();
+        disk.put(name, content);
+        auto opened = disk.open();
+        CHECK(opened.code() == Errc::unsupported);
+        CHECK(opened.error().message.find(name) != std::string::npos);
+        CHECK(disk.content(name) == content);
+    }
+}
+
+TEST_CASE("damaged caches of a log directory are as good as none", "[storage][directory][I29]") {
+    for (const char* name : {"recovery-point-offset-checkpoint", "replication-offset-checkpoint",
+                             "cleaner-offset-checkpoint", ".kafka_cleanshutdown", "kq.boot"}) {
+        for (std::string_view content :
+             {"", "\xff\xfe", "0\n5\n", "1\n1\norders 0 7\n", "{\"version\":}"}) {
+            CAPTURE(name, content);
+            Disk disk;
+            disk.use();
+            disk.put(name, content);
+            auto opened = disk.open();
+            REQUIRE(opened.ok());
+            CHECK(opened.value()->log_starts().at(orders) == Offset{2});
+        }
+    }
+    Disk disk;
+    disk.use();
+    disk.put(".kafka_cleanshutdown", "{\"version\":}");
+    CHECK(disk.open().value()->last_stop() == LastStop::process_died);
+    disk.put("kq.boot", "x");
+    CHECK(disk.open().value()->last_stop() == LastStop::host_died);
+}
+
+TEST_CASE("what is no partition's directory is refused by name", "[storage][directory]") {
+    Disk disk;
+    disk.use();
+    auto directory = disk.open().value();
+    REQUIRE(disk.files.mkdir("/d/orders-0").ok());
+    REQUIRE(disk.files.mkdir("/d/orders-1.0123456789abcdef0123456789abcdef-delete").ok());
+    disk.put("orders-0/partition.metadata", format_partition_metadata(metadata_topic_id));
+    disk.put("a file", "of somebody");
+    auto found = directory->partitions().value();
+    REQUIRE(found.size() == 1);
+    CHECK(found[0].partition == orders);
+    CHECK(found[0].topic_id == metadata_topic_id);
+
+    disk.put("orders-0/partition.metadata", "version: 1\nwho knows");
+    CHECK(directory->partitions().code() == Errc::unsupported);
+    disk.put("orders-0/partition.metadata", "ver");  // cut: the id is known from elsewhere
+    CHECK(directory->partitions().value().at(0).topic_id == std::nullopt);
+
+    REQUIRE(disk.files.mkdir("/d/holiday pictures").ok());
+    auto refused = directory->partitions();
+    CHECK(refused.code() == Errc::unsupported);
+    CHECK(refused.error().message.find("/d/holiday pictures") != std::string::npos);
+}
+
+TEST_CASE("a deleted partition's name is free at once, its files go later",
+          "[storage][directory]") {
+    Disk disk;
+    disk.use();
+    SeededRandom random(3);
+    auto directory = disk.open().value();
+    REQUIRE(disk.files.mkdir("/d/orders-0").ok());
+    disk.put("orders-0/00000000000000000000.log", "records");
+    auto renamed = directory->rename_for_deletion(orders, random).value();
+    CHECK(renamed.starts_with("/d/orders-0."));
+    CHECK(renamed.ends_with("-delete"));
+    CHECK(directory->partitions().value().empty());
+    CHECK(directory->renamed_for_deletion().value() == std::vector{renamed});
+    REQUIRE(directory->delete_renamed(renamed).ok());
+    CHECK(directory->renamed_for_deletion().value().empty());
+
+    REQUIRE(disk.files.mkdir("/d/orders-0").ok());
+    CHECK(directory->rename_as_stray(orders, random).value().ends_with("-stray"));
+    CHECK(directory->renamed_for_deletion().value().empty());
+    CHECK(directory->partitions().value().empty());
+}
