@@ -127,10 +127,19 @@ void Broker::on_metadata_failed(Error error) {
     start_failed(error);
 }
 
+// A node without its metadata, or without any disk, is of no use: it gives up, as Kafka does.
 void Broker::directory_failed(std::uint32_t directory, const Error& why) {
-    seams_.log.error("a log directory is offline",
-                     {kv("directory", data_plane_->directories().path(directory)), kv("why", why)});
-    if (++failed_directories_ == directories_.size()) start_failed(why);
+    const auto& path = data_plane_->directories().path(directory);
+    seams_.log.error("a log directory is offline", {kv("directory", path), kv("why", why)});
+    if (path == metadata_directory_) {
+        metadata_lost_ = true;
+        start_failed({why.code, "the directory of the metadata log, '" + path +
+                                    "', has failed: " + why.message});
+    }
+    if (++failed_directories_ == directories_.size()) {
+        start_failed({why.code, "all log directories have failed, the last one, '" + path +
+                                    "', with: " + why.message});
+    }
 }
 
 // --- stop()

@@ -132,6 +132,7 @@ private:
     void note_checkpoints() KQ_ON(loop_);
     std::vector<PartitionCheckpoint> checkpoints_of(std::uint32_t directory) KQ_ON(loop_);
     void fail_directory(std::uint32_t directory, const Error& why) KQ_ON(loop_);
+    void note_offline(Hosted& hosted) KQ_ON(loop_);
 
     // --- retention (partition_set_retention.cpp)
     void check_retention() KQ_ON(loop_);

@@ -215,6 +215,7 @@ void PartitionSet::opening_failed(Hosted& hosted, const Error& why) {
 
 void PartitionSet::opening_over(Hosted& hosted) {
     hosted.opening = false;
+    note_offline(hosted);
     hosted.tickets.clear();
     if (hosted.dropped && hosted.is_left_alone()) finish_drop(hosted);
 }
@@ -225,6 +226,7 @@ void PartitionSet::drop(const TopicIdPartition& id) {
     Hosted* hosted = lookup(id);
     if (hosted == nullptr) return;
     hosted->dropped = true;
+    note_offline(*hosted);
     Effects effects;
     hosted->partition.step(
         TakenOffline{Error(Errc::unknown_topic_or_partition, "the partition was deleted")},

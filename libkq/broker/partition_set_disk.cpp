@@ -165,13 +165,21 @@ void PartitionSet::directory_failed(std::uint32_t directory, const Error& why) {
     for (const auto& [id, hosted] : hosted_) {
         if (hosted->directory != directory) continue;
         Effects effects;
-        if (!std::holds_alternative<Offline>(hosted->partition.role())) {
-            offline_partitions_.add(1);
-        }
         hosted->partition.step(TakenOffline{Error(Errc::kafka_storage_error,
                                                   "the log directory failed: " + why.message)},
                                effects);
         perform(*hosted, effects);
+        note_offline(*hosted);
+    }
+}
+
+void PartitionSet::note_offline(Hosted& hosted) {
+    const Log* log = hosted.partition.log();
+    const bool is_online =
+        log != nullptr && !log->failed() && directory_states_[*hosted.directory].online;
+    const bool offline = !is_online && !hosted.opening && !hosted.dropped;
+    if (offline != std::exchange(hosted.counted_offline, offline)) {
+        offline_partitions_.add(offline ? 1 : -1);
     }
 }
 

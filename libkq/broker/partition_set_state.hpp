@@ -35,6 +35,7 @@ struct PartitionSet::Hosted {
     std::optional<std::uint32_t> directory;  // once it has a place
     bool opening = false;
     bool retry_opening = false;                     // it failed for lack of room
+    bool counted_offline = false;                   // in the gauge
     bool dropped = false;                           // it went away while it was being opened
     bool sync_queued = false;                       // in DirectoryState::sync_wanted
     bool syncing = false;                           // in the round under way

@@ -11,6 +11,7 @@ namespace kq {
 namespace {
 
 constexpr std::uint32_t deliver_bytes = 256 * 1024;  // a turn
+constexpr Millis sync_retry_interval{1'000};         // after one that found no room
 constexpr std::size_t unpacked_bytes_max = std::size_t{64} << 20;
 
 std::string names_of(const VoterSet& voters) {
@@ -31,7 +32,8 @@ QuorumNode::QuorumNode(QuorumSeams seams, QuorumNodeOptions options,
       logger_(seams.logger),
       options_(std::move(options)),
       listener_(listener),
-      timer_(loop_) {}
+      timer_(loop_),
+      sync_timer_(loop_) {}
 
 QuorumNode::~QuorumNode() = default;
 
@@ -258,10 +260,23 @@ void QuorumNode::sync() {
                     loop_.assert_here();
                     syncing_ = false;
                     log_->finish_sync(round->job, round->result);
-                    if (!round->result.ok()) return fail(round->result.error());
-                    step(LogSynced{log_->durable_end()});
-                    sync();
+                    if (round->result.ok()) {
+                        step(LogSynced{log_->durable_end()});
+                        sync();
+                    } else if (log_->failed()) {
+                        fail(round->result.error());
+                    } else {
+                        sync_again_later();
+                    }
                 });
+}
+
+// A small file found no room; the records have theirs.
+void QuorumNode::sync_again_later() {
+    sync_timer_.set_after(sync_retry_interval, [this] {
+        loop_.assert_here();
+        if (!stopping_) sync();
+    });
 }
 
 // ---- telling the listener ----
@@ -423,6 +438,7 @@ void QuorumNode::stop(Callback<void(Status)> on_stopped) {
     stopping_ = true;
     on_stopped_ = std::move(on_stopped);
     timer_.cancel();
+    sync_timer_.cancel();
     if (quorum_ != nullptr && !failed_) step(QuorumShutdown{});
     close_if_idle();
 }

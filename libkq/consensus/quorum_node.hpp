@@ -102,6 +102,7 @@ private:
     void append_leader_change(const LeaderChange& change) KQ_ON(loop_);
     Status write(ByteView batch, Epoch epoch, Offset end) KQ_ON(loop_);
     void sync() KQ_ON(loop_);
+    void sync_again_later() KQ_ON(loop_);
 
     void schedule_delivery() KQ_ON(loop_);
     void deliver() KQ_ON(loop_);
@@ -141,6 +142,7 @@ private:
     bool snapshotting_ KQ_OWNED_BY(loop_) = false;
     std::uint64_t bytes_since_snapshot_ KQ_OWNED_BY(loop_) = 0;
     Timer timer_ KQ_OWNED_BY(loop_);
+    Timer sync_timer_ KQ_OWNED_BY(loop_);
     Callback<void(Status)> on_stopped_ KQ_OWNED_BY(loop_);
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     bool closing_ KQ_OWNED_BY(loop_) = false;

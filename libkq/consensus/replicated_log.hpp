@@ -10,6 +10,7 @@
 // owner    the log's loop; the listener is called on it, never from inside append()
 // errors   not_leader_or_follower  we do not lead, or not in this epoch: nothing was appended
 //          record_list_too_large   the records do not fit one batch: nothing was appended
+//          disk_full               nothing was appended; may work later
 #pragma once
 
 #include <cstdint>

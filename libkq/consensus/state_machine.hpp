@@ -4,7 +4,8 @@
 // answer once the log has committed what the answer rests on (ARCHITECTURE 11).
 //
 //   Loading -> Active     the log made us leader; the state holds everything committed before
-//   Active  -> Closed     leadership lost, or an append failed: the state is dropped, what is
+//   Active  -> Closed     leadership lost, or an append failed (not: found no room, or too many
+//                         records at once, which changes nothing): the state is dropped, what is
 //                         parked fails with `closed_error` (outcome unknown)
 //   Closed  -> Loading    reset(): the state is built again from the log
 //
@@ -98,7 +99,7 @@ public:
         if (!decision.records.empty()) {
             if (auto written = write(decision.records); !written.ok()) {
                 reply(written.error());
-                if (written.code() != Errc::record_list_too_large) close();
+                if (!nothing_was_appended(written.code())) close();
                 return;
             }
         }
@@ -161,6 +162,10 @@ private:
         Offset end;
         Callback<void(Status)> answer;
     };
+
+    static bool nothing_was_appended(Errc code) {
+        return code == Errc::record_list_too_large || code == Errc::disk_full;
+    }
 
     Status write(std::vector<Record>& records) KQ_ON(loop_) {
         const Offset first = log_.log_end();

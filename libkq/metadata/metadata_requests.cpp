@@ -12,9 +12,10 @@ namespace {
 
 // What a topic is answered whose change failed as a whole.
 std::int16_t code_for(const Error& error) {
-    // The batch would have been too large: nothing was changed.
-    return wire_code(error.code == Errc::record_list_too_large ? Errc::policy_violation
-                                                               : error.code);
+    // Nothing was changed in either case: the batch would have been too large, or there is no room.
+    if (error.code == Errc::record_list_too_large) return wire_code(Errc::policy_violation);
+    if (error.code == Errc::disk_full) return wire_code(Errc::kafka_storage_error);
+    return wire_code(error.code);
 }
 
 wire::CreateTopicsResponse failed(const std::vector<std::string>& names, const Error& error) {

@@ -133,7 +133,7 @@ TEST_CASE("losing the lead fails what waits and forgets the state", "[state_mach
     CHECK(world.machine.state().sum == 1);
 }
 
-TEST_CASE("an append that fails closes the machine; one that is too large does not",
+TEST_CASE("an append that fails closes the machine; one that finds no room does not",
           "[state_machine]") {
     World world;
     world.machine.activate(Epoch{1}, {});
@@ -141,11 +141,15 @@ TEST_CASE("an append that fails closes the machine; one that is too large does n
     CHECK(world.answers == Answers{"RECORD_LIST_TOO_LARGE"});
     CHECK(world.machine.state().sum == 0);
     world.add({2});
+    world.log.failure = Error(Errc::disk_full);
+    world.add({3});
+    CHECK(world.machine.state().sum == 2);
+    CHECK(world.machine.phase() == StateMachine<Sum>::Phase::active);
     world.log.failure = Error(Errc::kafka_storage_error);
     world.add({3});
     CHECK(world.machine.phase() == StateMachine<Sum>::Phase::closed);
-    CHECK(world.answers ==
-          Answers{"RECORD_LIST_TOO_LARGE", "KAFKA_STORAGE_ERROR", "NOT_COORDINATOR"});
+    CHECK(world.answers == Answers{"RECORD_LIST_TOO_LARGE", "KQ_DISK_FULL", "KAFKA_STORAGE_ERROR",
+                                   "NOT_COORDINATOR"});
 }
 
 TEST_CASE("what is applied is what was written", "[state_machine]") {
