@@ -33,9 +33,9 @@ set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1 -D_GLIBCXX_ASSERTIONS")
 set(CMAKE_CXX_FLAGS_ASAN "-O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=all -D_GLIBCXX_ASSERTIONS")
 set(CMAKE_CXX_FLAGS_TSAN "-O1 -g1 -fsanitize=thread")
-if(CMAKE_BUILD_TYPE STREQUAL "Asan" AND KQ_FUZZ)
-    target_compile_options(kq_options INTERFACE -fsanitize=fuzzer-no-link)
-endif()
+# What fuzz targets run is compiled with libFuzzer's counters: the floors under them, no others.
+set(KQ_FUZZED_FLOORS base protocol)
+set(KQ_FUZZ_COUNTERS -fsanitize-coverage=inline-8bit-counters,pc-table,indirect-calls,trace-cmp)
 
 find_program(KQ_CCACHE ccache)
 if(KQ_CCACHE)

@@ -20,17 +20,20 @@ Acceptor::~Acceptor() {
 }
 
 void Acceptor::set_targets(std::vector<Target> targets) {
+    loop_.assert_here();
     targets_ = std::move(targets);
     counts_.assign(targets_.size(), 0);
 }
 
 Result<Endpoint> Acceptor::bind(const ListenerOptions& listener) {
+    loop_.assert_here();
     std::optional<Endpoint> bound;
     std::optional<Error> missing;
     for (auto address : listener.addresses) {
         if (bound) address.port = bound->port;  // one port for all, also where the first was 0
         auto opened =
             network_.listen(address, [this, name = listener.name](std::unique_ptr<Socket> socket) {
+                loop_.assert_here();
                 accept(name, std::move(socket));
             });
         if (!opened.ok()) {
@@ -73,7 +76,10 @@ void Acceptor::accept(const std::string& listener, std::unique_ptr<Socket> socke
     ++counts_[index];
     Task on_over = [self = self_, &loop = loop_, index, host] {
         auto over = [self, index, host] {
-            if (*self != nullptr) (*self)->connection_over(index, host);
+            auto* acceptor = *self;
+            if (acceptor == nullptr) return;
+            acceptor->loop_.assert_here();
+            acceptor->connection_over(index, host);
         };
         if (loop.is_here()) {
             over();

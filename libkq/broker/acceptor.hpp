@@ -47,20 +47,20 @@ public:
     void close();
 
 private:
-    void accept(const std::string& listener, std::unique_ptr<Socket> socket);
-    void connection_over(std::size_t target, const std::string& host);
+    void accept(const std::string& listener, std::unique_ptr<Socket> socket) KQ_ON(loop_);
+    void connection_over(std::size_t target, const std::string& host) KQ_ON(loop_);
 
     Loop& loop_;
     Network& network_;
     Logger log_;
     const AcceptorOptions options_;
-    std::vector<Target> targets_;
-    std::vector<std::size_t> counts_;  // of connections, by target
-    std::size_t total_ = 0;
-    std::unordered_map<std::string, std::size_t> by_host_;
-    std::vector<std::unique_ptr<Listener>> listeners_;
+    std::vector<Target> targets_ KQ_OWNED_BY(loop_);
+    std::vector<std::size_t> counts_ KQ_OWNED_BY(loop_);  // of connections, by target
+    std::size_t total_ KQ_OWNED_BY(loop_) = 0;
+    std::unordered_map<std::string, std::size_t> by_host_ KQ_OWNED_BY(loop_);
+    std::vector<std::unique_ptr<Listener>> listeners_ KQ_OWNED_BY(loop_);
     Counter& refused_;
-    std::shared_ptr<Acceptor*> self_;
+    const std::shared_ptr<Acceptor*> self_;  // holds null once destroyed; read on the loop
 };
 
 }  // namespace kq

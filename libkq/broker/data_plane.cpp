@@ -21,7 +21,7 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(DataPlaneSeams seams,
                                                    AskForProducerIds ask_for_producer_ids) {
     KQ_CHECK(!seams.data_loops.empty());
     auto plane = std::make_unique<DataPlane>(ByOpen{}, std::move(seams), broker, std::move(config));
-    DataPlaneSeams& own = plane->seams_;
+    const DataPlaneSeams& own = plane->seams_;
     KQ_LET(plane->directories_, LogDirectories::open(own.control, own.pool, own.random,
                                                      std::move(directories), own.logger));
     plane->make_loops(std::move(ask_for_producer_ids));

@@ -96,16 +96,17 @@ public:
 private:
     void make_loops(AskForProducerIds ask);
 
-    DataPlaneSeams seams_;
+    const DataPlaneSeams seams_;
     const BrokerId broker_;
-    std::shared_ptr<const ConfigSet> config_;
-    TopicSettingsSource settings_;
+    const std::shared_ptr<const ConfigSet> config_;
+    const TopicSettingsSource settings_;
+    // Made by open(), and the same until the end; each sees to its own owner.
     std::shared_ptr<AskForProducerIds> ask_;
     std::unique_ptr<LogDirectories> directories_;
     std::vector<std::unique_ptr<PartitionSet>> sets_;
     std::unique_ptr<PartitionRouter> router_;
     std::vector<std::unique_ptr<DataLoop>> loops_;
-    bool first_image_ = true;
+    bool first_image_ KQ_OWNED_BY(seams_.control) = true;
 };
 
 }  // namespace kq

@@ -172,6 +172,7 @@ void LogDirectories::rename_away(const TopicPartition& name, Renaming why, Milli
                                           : files->rename_for_deletion(name, *dice);
         },
         [this, name, why, delay, directory](Result<std::string> path) {
+            loop_.assert_here();
             --state_[directory].partitions;
             holders_.erase(name);
             state_[directory].hints.erase(name);
@@ -224,6 +225,7 @@ void LogDirectories::sweep(const MetadataState& image, BrokerId self) {
         run_job<Result<std::vector<std::string>>>(
             i, [files = directories_[i]] { return files->renamed_for_deletion(); },
             [this, i](Result<std::vector<std::string>> paths) {
+                loop_.assert_here();
                 if (!paths.ok()) return;
                 for (std::string& path : paths.value()) {
                     unlink_later(i, std::move(path), Millis{0});
@@ -278,6 +280,7 @@ void LogDirectories::write_checkpoints(std::uint32_t directory) {
     };
     // What is written is collected when the job's turn comes, not before.
     queue_job(directory, [this, directory] {
+        loop_.assert_here();
         Directory& now = state_[directory];
         now.write_queued = false;
         OffsetsByPartition recovery_points, high_watermarks, log_starts;

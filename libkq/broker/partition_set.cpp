@@ -305,6 +305,7 @@ void PartitionSet::watch(RequestKey key, const TopicIdPartition& partition, Watc
     loop_.assert_here();
     Hosted* hosted = stopping_ ? nullptr : lookup(partition);
     const auto fire = [&](Status status) {
+        loop_.assert_here();
         fired_.push_back({WatchId::none, std::move(callback), std::move(status)});
         want_outbox();
     };
@@ -337,6 +338,7 @@ void PartitionSet::watch(RequestKey key, const TopicIdPartition& partition, Watc
 void PartitionSet::cancel(RequestKey key) {
     loop_.assert_here();
     const auto cancel_all = [this](const std::vector<KeyedWatch>& watches) {
+        loop_.assert_here();
         for (const KeyedWatch& watch : watches) {
             if (Hosted* hosted = lookup(watch.partition)) hosted->partition.cancel(watch.id);
         }

@@ -228,6 +228,7 @@ void PartitionSet::close_all() {
     auto closing = std::make_shared<Closing>();
     closing->on_stopped = std::move(on_stopped);
     const auto over = [this, closing] {
+        loop_.assert_here();
         note_checkpoints();
         hosted_.clear();
         by_id_.clear();

@@ -34,6 +34,7 @@ Session::Session(Sessions& sessions, std::unique_ptr<Socket> socket, std::uint64
                  std::string listener)
     : sessions_(sessions),
       loop_(sessions.loop_),
+      id_(id),
       connection_(sessions.network_.adopt(std::move(socket), *this)),
       peer_(connection_->peer()),
       listener_(std::move(listener)),
@@ -41,7 +42,7 @@ Session::Session(Sessions& sessions, std::unique_ptr<Socket> socket, std::uint64
       half_frame_timer_(loop_),
       pause_timer_(loop_),
       self_(std::make_shared<Session*>(this)) {
-    state_.id = id;
+    state_.id = id_;
 }
 
 Session::~Session() {
@@ -51,6 +52,7 @@ Session::~Session() {
 // --- receiving
 
 void Session::on_readable() {
+    loop_.assert_here();
     if (closed_) return;
     bool holds_something = !unread_.bytes.empty() || large_filled_ > 0;
     if (holds_something && (is_blocked() || held_back_)) return stop_reading();
@@ -229,7 +231,7 @@ void Session::start_request(MutableBytes frame, std::shared_ptr<const void> hold
         .listener = listener_,
         .principal = anonymous,
         .peer = peer_,
-        .image = sessions_.image_,
+        .image = sessions_.image(),
         .loop = loop_,
         .clock = loop_.clock(),
         .connection = state_,
@@ -243,18 +245,23 @@ void Session::start_request(MutableBytes frame, std::shared_ptr<const void> hold
 // --- answering
 
 void Session::answer(PendingRequest& request, Chain frame, Millis pause) {
+    loop_.assert_here();
     if (closed_) return;
     KQ_CHECK(!request.answered);
     request.answered = true;
     request.answer = std::move(frame);
     if (pause.count() > 0) {
         paused_until_ = std::max(paused_until_, loop_.clock().mono() + pause);
-        pause_timer_.set(paused_until_, [this] { continue_later(); });
+        pause_timer_.set(paused_until_, [this] {
+            loop_.assert_here();
+            continue_later();
+        });
     }
     if (!processing_) send_answers();
 }
 
 void Session::answer_nothing(PendingRequest& request) {
+    loop_.assert_here();
     if (closed_) return;
     auto found = std::find_if(requests_.begin(), requests_.end(),
                               [&](const auto& other) { return other.get() == &request; });
@@ -292,17 +299,21 @@ void Session::continue_later() {
     loop_.post([self = self_] {
         auto* session = *self;
         if (session == nullptr) return;
+        session->loop_.assert_here();
         session->continuing_ = false;
-        if (session->closed_ || !session->may_continue()) return;
-        session->process();
-        if (session->closed_ || session->is_blocked() || session->held_back_) return;
-        if (std::exchange(session->reading_stopped_, false)) {
-            session->connection_->resume_reading();
-        }
+        session->go_on();
     });
 }
 
+void Session::go_on() {
+    if (closed_ || !may_continue()) return;
+    process();
+    if (closed_ || is_blocked() || held_back_) return;
+    if (std::exchange(reading_stopped_, false)) connection_->resume_reading();
+}
+
 void Session::on_drained() {
+    loop_.assert_here();
     if (closed_) return;
     last_activity_ = loop_.clock().mono();
     if ((reading_stopped_ || held_back_) && may_continue()) continue_later();
@@ -322,6 +333,7 @@ void Session::wait_for_memory() {
 }
 
 bool Session::try_memory_again() {
+    loop_.assert_here();
     if (closed_) return true;
     waiting_for_memory_ = false;
     if (large_wanted_ > 0 && !start_large(large_wanted_)) return false;
@@ -336,8 +348,14 @@ void Session::watch_half_frame() {
     }
     if (half_frame_since_ == MonoTime{}) half_frame_since_ = last_activity_;
     if (half_frame_timer_.is_set()) return;
-    half_frame_timer_.set(last_activity_ + sessions_.options_.half_frame_max,
-                          [this] { check_half_frame(); });
+    check_half_frame_at(last_activity_ + sessions_.options_.half_frame_max);
+}
+
+void Session::check_half_frame_at(MonoTime deadline) {
+    half_frame_timer_.set(deadline, [this] {
+        loop_.assert_here();
+        check_half_frame();
+    });
 }
 
 // A peer that stops in the middle of a frame, or lets it drip, holds memory for nothing.
@@ -351,10 +369,11 @@ void Session::check_half_frame() {
         return close("half_frame",
                      Error{Errc::deadline_passed, "the rest of a frame did not come"});
     }
-    half_frame_timer_.set(last_activity_ + options.half_frame_max, [this] { check_half_frame(); });
+    check_half_frame_at(last_activity_ + options.half_frame_max);
 }
 
 void Session::close_if_idle(MonoTime before) {
+    loop_.assert_here();
     if (last_activity_ > before || !requests_.empty()) return;
     close("idle", Error{Errc::deadline_passed, "idle"});
 }
@@ -362,6 +381,7 @@ void Session::close_if_idle(MonoTime before) {
 // --- the end
 
 void Session::drain() {
+    loop_.assert_here();
     if (std::exchange(draining_, true) || closed_) return;
     if (requests_.empty() && connection_->unsent_bytes() == 0) {
         return close("broker_stops", Error{Errc::connection_closed, "the broker stops"});
@@ -376,6 +396,7 @@ void Session::on_closed(const Error& why) {
 }
 
 void Session::close(const char* reason, const Error& why) {
+    loop_.assert_here();
     if (closed_) return;
     closed_ = true;
     sessions_.count_closed(reason);
@@ -403,6 +424,7 @@ void Session::over() {
 }
 
 void Session::abandon() {
+    loop_.assert_here();
     closed_ = true;
     for (auto& request : requests_)
         request->abandon();

@@ -52,8 +52,7 @@ public:
     // The broker dies without a drain: no handler is told.
     void abandon();
 
-    std::uint64_t id() const { return state_.id; }
-    std::size_t outstanding() const { return requests_.size(); }
+    std::uint64_t id() const { return id_; }
     const Endpoint& peer() const { return peer_; }
 
 private:
@@ -63,55 +62,59 @@ private:
         std::shared_ptr<const void> hold;
     };
 
-    bool may_start(MutableBytes frame) const;
-    bool is_blocked() const;
-    bool may_continue() const;
-    void receive();
-    bool receive_into_slab();
-    bool receive_large();
-    bool start_large(std::size_t frame_bytes);
-    void process();
-    void process_unread();
-    void start_request(MutableBytes frame, std::shared_ptr<const void> hold);
-    void keep_unread();
-    void wait_for_memory();
-    void watch_half_frame();
-    void check_half_frame();
-    void send_answers();
-    void continue_later();
-    void stop_reading();
-    void over();
-    bool has_half_frame() const { return large_filled_ > 0 || !unread_.bytes.empty(); }
+    bool may_start(MutableBytes frame) const KQ_ON(loop_);
+    bool is_blocked() const KQ_ON(loop_);
+    bool may_continue() const KQ_ON(loop_);
+    void receive() KQ_ON(loop_);
+    bool receive_into_slab() KQ_ON(loop_);
+    bool receive_large() KQ_ON(loop_);
+    bool start_large(std::size_t frame_bytes) KQ_ON(loop_);
+    void process() KQ_ON(loop_);
+    void process_unread() KQ_ON(loop_);
+    void start_request(MutableBytes frame, std::shared_ptr<const void> hold) KQ_ON(loop_);
+    void keep_unread() KQ_ON(loop_);
+    void wait_for_memory() KQ_ON(loop_);
+    void watch_half_frame() KQ_ON(loop_);
+    void check_half_frame() KQ_ON(loop_);
+    void check_half_frame_at(MonoTime deadline) KQ_ON(loop_);
+    void send_answers() KQ_ON(loop_);
+    void continue_later() KQ_ON(loop_);
+    void go_on() KQ_ON(loop_);
+    void stop_reading() KQ_ON(loop_);
+    void over() KQ_ON(loop_);
+    bool has_half_frame() const KQ_ON(loop_) { return large_filled_ > 0 || !unread_.bytes.empty(); }
 
     Sessions& sessions_;
     Loop& loop_;
-    std::unique_ptr<Connection> connection_;
+    const std::uint64_t id_;
+    std::unique_ptr<Connection> connection_ KQ_OWNED_BY(loop_);
     const Endpoint peer_;
     const std::string listener_;
-    ConnectionState state_;
+    ConnectionState state_ KQ_OWNED_BY(loop_);
 
-    std::vector<std::shared_ptr<PendingRequest>> requests_;  // the front is answered next
-    std::size_t others_ = 0;                                 // of them that are not Produce
+    // The front is answered next; `others_` of them are not Produce.
+    std::vector<std::shared_ptr<PendingRequest>> requests_ KQ_OWNED_BY(loop_);
+    std::size_t others_ KQ_OWNED_BY(loop_) = 0;
 
-    Unread unread_;
-    MutableBytes large_;  // a frame with a buffer of its own, being received
-    std::shared_ptr<const void> large_hold_;
-    std::size_t large_filled_ = 0;
-    std::size_t large_wanted_ = 0;  // waits for memory of that size
+    Unread unread_ KQ_OWNED_BY(loop_);
+    MutableBytes large_ KQ_OWNED_BY(loop_);  // a frame with a buffer of its own, being received
+    std::shared_ptr<const void> large_hold_ KQ_OWNED_BY(loop_);
+    std::size_t large_filled_ KQ_OWNED_BY(loop_) = 0;
+    std::size_t large_wanted_ KQ_OWNED_BY(loop_) = 0;  // waits for memory of that size
 
-    bool processing_ = false;
-    bool held_back_ = false;  // a whole frame is here that may not start yet
-    bool reading_stopped_ = false;
-    bool waiting_for_memory_ = false;
-    bool continuing_ = false;
-    bool draining_ = false;
-    bool closed_ = false;
-    MonoTime last_activity_;
-    MonoTime half_frame_since_{};
-    Timer half_frame_timer_;
-    MonoTime paused_until_ = MonoTime::min();
-    Timer pause_timer_;
-    std::shared_ptr<Session*> self_;  // null once destroyed
+    bool processing_ KQ_OWNED_BY(loop_) = false;
+    bool held_back_ KQ_OWNED_BY(loop_) = false;  // a whole frame is here that may not start yet
+    bool reading_stopped_ KQ_OWNED_BY(loop_) = false;
+    bool waiting_for_memory_ KQ_OWNED_BY(loop_) = false;
+    bool continuing_ KQ_OWNED_BY(loop_) = false;
+    bool draining_ KQ_OWNED_BY(loop_) = false;
+    bool closed_ KQ_OWNED_BY(loop_) = false;
+    MonoTime last_activity_ KQ_OWNED_BY(loop_);
+    MonoTime half_frame_since_ KQ_OWNED_BY(loop_){};
+    Timer half_frame_timer_ KQ_OWNED_BY(loop_);
+    MonoTime paused_until_ KQ_OWNED_BY(loop_) = MonoTime::min();
+    Timer pause_timer_ KQ_OWNED_BY(loop_);
+    const std::shared_ptr<Session*> self_;  // holds null once destroyed; read on the loop
 };
 
 }  // namespace kq

@@ -66,6 +66,7 @@ void Sessions::close_all() {
 }
 
 void Sessions::abandon() {
+    loop_.assert_here();
     draining_ = true;
     idle_timer_.cancel();
     for (auto& [id, held] : sessions_)
@@ -75,11 +76,15 @@ void Sessions::abandon() {
 }
 
 void Sessions::wait_for_memory(Session& session) {
+    loop_.assert_here();
     memory_waits_.add();
     hungry_.push_back(&session);
     if (std::exchange(asked_for_memory_, true)) return;
     budget_.when_freed(loop_, [self = self_] {
-        if (*self != nullptr) (*self)->on_memory();
+        auto* sessions = *self;
+        if (sessions == nullptr) return;
+        sessions->loop_.assert_here();
+        sessions->on_memory();
     });
 }
 
@@ -99,6 +104,7 @@ void Sessions::on_memory() {
 }
 
 void Sessions::forget(Session& session) {
+    loop_.assert_here();
     std::erase(hungry_, &session);
     auto found = sessions_.find(session.id());
     KQ_CHECK(found != sessions_.end());
@@ -115,6 +121,7 @@ void Sessions::forget(Session& session) {
 }
 
 void Sessions::count_closed(const char* reason) {
+    loop_.assert_here();
     auto& counter = closed_[reason];
     if (counter == nullptr) {
         counter = &metrics_.counter("kq_connections_closed_total", "Connections closed, by reason.",
@@ -133,8 +140,10 @@ void Sessions::look_for_idle() {
     for (auto* session : all)
         session->close_if_idle(before);
     if (sessions_.empty()) return;
-    idle_timer_.set_after(std::max(options_.idle_max / 10, Millis{1000}),
-                          [this] { look_for_idle(); });
+    idle_timer_.set_after(std::max(options_.idle_max / 10, Millis{1000}), [this] {
+        loop_.assert_here();
+        look_for_idle();
+    });
 }
 
 }  // namespace kq

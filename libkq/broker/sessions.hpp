@@ -46,7 +46,10 @@ public:
     // `on_over` runs when the connection is gone.
     void serve(std::unique_ptr<Socket> socket, const std::string& listener, Task on_over);
     // What requests see from now on.
-    void set_image(std::shared_ptr<const MetadataState> image) { image_ = std::move(image); }
+    void set_image(std::shared_ptr<const MetadataState> image) {
+        loop_.assert_here();
+        image_ = std::move(image);
+    }
 
     // Starts no new request; connections close as their answers are out. `on_drained` when all
     // have.
@@ -56,16 +59,25 @@ public:
     // The process dies: handlers are told nothing, replies may be dropped.
     void abandon();
 
-    std::size_t count() const { return sessions_.size(); }
+    std::size_t count() const {
+        loop_.assert_here();
+        return sessions_.size();
+    }
 
 private:
     friend class Session;
 
+    // --- of Session
     void wait_for_memory(Session& session);
-    void on_memory();
     void forget(Session& session);
     void count_closed(const char* reason);
-    void look_for_idle();
+    const std::shared_ptr<const MetadataState>& image() const {
+        loop_.assert_here();
+        return image_;
+    }
+
+    void on_memory() KQ_ON(loop_);
+    void look_for_idle() KQ_ON(loop_);
 
     Loop& loop_;
     Network& network_;
@@ -74,27 +86,27 @@ private:
     Logger log_;
     const SessionOptions options_;
     RequestHandler& handler_;
-    ReceiveBuffers buffers_;
-    std::shared_ptr<const MetadataState> image_;
+    ReceiveBuffers buffers_;  // sees to its owner itself
+    std::shared_ptr<const MetadataState> image_ KQ_OWNED_BY(loop_);
 
     struct Held {
         std::unique_ptr<Session> session;
         Task on_over;
     };
-    std::map<std::uint64_t, Held>
-        sessions_;                 // by id: what is done to all is done in order of arrival
-    std::deque<Session*> hungry_;  // wait for memory, in order
-    bool asked_for_memory_ = false;
-    bool draining_ = false;
-    Task on_drained_;
-    Timer idle_timer_;
-    std::uint64_t last_id_ = 0;
+    // By id: what is done to all is done in order of arrival.
+    std::map<std::uint64_t, Held> sessions_ KQ_OWNED_BY(loop_);
+    std::deque<Session*> hungry_ KQ_OWNED_BY(loop_);  // wait for memory, in order
+    bool asked_for_memory_ KQ_OWNED_BY(loop_) = false;
+    bool draining_ KQ_OWNED_BY(loop_) = false;
+    Task on_drained_ KQ_OWNED_BY(loop_);
+    Timer idle_timer_ KQ_OWNED_BY(loop_);
+    std::uint64_t last_id_ KQ_OWNED_BY(loop_) = 0;
     Gauge& connections_;
     Counter& accepted_;
     Counter& bytes_received_;
     Counter& memory_waits_;
-    std::map<std::string, Counter*> closed_;
-    std::shared_ptr<Sessions*> self_;
+    std::map<std::string, Counter*> closed_ KQ_OWNED_BY(loop_);
+    const std::shared_ptr<Sessions*> self_;  // holds null once destroyed; read on the loop
 };
 
 }  // namespace kq

@@ -6,10 +6,11 @@ namespace kq {
 Result<std::unique_ptr<StatusPort>> StatusPort::open(Loop& loop, Network& network,
                                                      const Endpoint& at,
                                                      const MetricRegistry& metrics) {
-    auto port = std::make_unique<StatusPort>();
+    auto port = std::make_unique<StatusPort>(ByOpen{}, loop);
     KQ_LET(port->server_,
            HttpServer::listen(loop, network, at,
                               [raw = port.get(), &metrics](const HttpRequest& request) {
+                                  raw->loop_.assert_here();
                                   return raw->answer(request, metrics);
                               }));
     return port;

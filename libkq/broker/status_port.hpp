@@ -16,20 +16,29 @@
 namespace kq {
 
 class StatusPort {
+    struct ByOpen {};
+
 public:
     static Result<std::unique_ptr<StatusPort>> open(Loop& loop, Network& network,
                                                     const Endpoint& at,
                                                     const MetricRegistry& metrics);
+    // Only open() can give the first argument.
+    StatusPort(ByOpen, Loop& loop) : loop_(loop) {}
 
     // "" once clients may come; else what /readyz answers: "starting", "stopping".
-    void set_not_ready_because(std::string why) { not_ready_ = std::move(why); }
+    void set_not_ready_because(std::string why) {
+        loop_.assert_here();
+        not_ready_ = std::move(why);
+    }
     Endpoint local() const { return server_->local(); }
 
 private:
-    HttpResponse answer(const HttpRequest& request, const MetricRegistry& metrics) const;
+    HttpResponse answer(const HttpRequest& request, const MetricRegistry& metrics) const
+        KQ_ON(loop_);
 
-    std::string not_ready_ = "starting";
-    std::unique_ptr<HttpServer> server_;
+    Loop& loop_;
+    std::string not_ready_ KQ_OWNED_BY(loop_) = "starting";
+    std::unique_ptr<HttpServer> server_;  // made once
 };
 
 }  // namespace kq

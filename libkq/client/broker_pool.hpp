@@ -90,8 +90,8 @@ private:
     std::map<BrokerId, BrokerInfo> brokers_ KQ_OWNED_BY(loop_);
     std::map<Endpoint, std::unique_ptr<Node>> nodes_ KQ_OWNED_BY(loop_);
     std::vector<std::unique_ptr<BrokerConnection>> buried_ KQ_OWNED_BY(loop_);
-    Timer burial_;
-    Timer idle_timer_;
+    Timer burial_ KQ_OWNED_BY(loop_);
+    Timer idle_timer_ KQ_OWNED_BY(loop_);
     bool closed_ KQ_OWNED_BY(loop_) = false;
 
     // Who waits for any broker, and the round of candidates under way for them.
@@ -100,7 +100,7 @@ private:
     bool round_under_way_ KQ_OWNED_BY(loop_) = false;
     std::vector<Error> round_failures_ KQ_OWNED_BY(loop_);
     Backoff round_backoff_ KQ_OWNED_BY(loop_);
-    Timer round_timer_;  // the next round
+    Timer round_timer_ KQ_OWNED_BY(loop_);  // the next round
 
     std::optional<Endpoint> answering_bootstrap_ KQ_OWNED_BY(loop_);
     std::optional<AdvertisedTrouble> advertised_trouble_ KQ_OWNED_BY(loop_);

@@ -108,7 +108,7 @@ private:
     bool ask_again_ KQ_OWNED_BY(loop_) = false;
     std::set<std::string, std::less<>> asked_ KQ_OWNED_BY(loop_);
     Backoff backoff_ KQ_OWNED_BY(loop_);
-    Timer timer_;
+    Timer timer_ KQ_OWNED_BY(loop_);
     MonoTime next_ KQ_OWNED_BY(loop_) = MonoTime::max();
     std::optional<MonoTime> asked_at_ KQ_OWNED_BY(loop_);
     Callback<void()> changed_ KQ_OWNED_BY(loop_);

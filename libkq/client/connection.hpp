@@ -56,8 +56,14 @@ public:
                      Events events);
     ~BrokerConnection();
 
-    bool is_ready() const { return state_ == State::ready; }
-    bool is_closed() const { return state_ == State::closed; }
+    bool is_ready() const {
+        loop_.assert_here();
+        return state_ == State::ready;
+    }
+    bool is_closed() const {
+        loop_.assert_here();
+        return state_ == State::closed;
+    }
     const Endpoint& endpoint() const { return to_; }
 
     // The highest version of an API that both sides know, not above `cap`.
@@ -83,8 +89,14 @@ public:
     }
 
     // Requests whose answer is out.
-    std::size_t in_flight() const { return in_flight_.size(); }
-    MonoTime last_used() const { return last_used_; }
+    std::size_t in_flight() const {
+        loop_.assert_here();
+        return in_flight_.size();
+    }
+    MonoTime last_used() const {
+        loop_.assert_here();
+        return last_used_;
+    }
     // The broker asked for a pause (throttle_time_ms): what is sent meanwhile waits here.
     void hold_back(Millis duration);
 
@@ -131,37 +143,38 @@ private:
     Loop& loop_;
     const Endpoint to_;
     const Settings settings_;
-    Events events_;
+    Events events_ KQ_OWNED_BY(loop_);
 
-    State state_ = State::connecting;
-    std::unique_ptr<Connection> connection_;
-    Timer setup_timer_;
-    MonoTime last_used_;
+    State state_ KQ_OWNED_BY(loop_) = State::connecting;
+    std::unique_ptr<Connection> connection_ KQ_OWNED_BY(loop_);
+    Timer setup_timer_ KQ_OWNED_BY(loop_);
+    MonoTime last_used_ KQ_OWNED_BY(loop_);
 
     struct Range {
         std::int16_t min;
         std::int16_t max;
     };
-    std::unordered_map<std::int16_t, Range> offered_;
+    std::unordered_map<std::int16_t, Range> offered_ KQ_OWNED_BY(loop_);
 
-    std::int32_t next_correlation_id_ = 0;
-    std::deque<Waiting> in_flight_;
-    std::vector<Callback<void(Status)>> unanswered_;  // told when the kernel has taken them
-    Timer deadline_timer_;
-    MonoTime watched_deadline_ = MonoTime::max();
+    std::int32_t next_correlation_id_ KQ_OWNED_BY(loop_) = 0;
+    std::deque<Waiting> in_flight_ KQ_OWNED_BY(loop_);
+    std::vector<Callback<void(Status)>> unanswered_
+        KQ_OWNED_BY(loop_);  // told when the kernel has taken them
+    Timer deadline_timer_ KQ_OWNED_BY(loop_);
+    MonoTime watched_deadline_ KQ_OWNED_BY(loop_) = MonoTime::max();
 
-    std::optional<MonoTime> held_until_;
-    std::vector<Chain> held_;
-    Timer hold_timer_;
+    std::optional<MonoTime> held_until_ KQ_OWNED_BY(loop_);
+    std::vector<Chain> held_ KQ_OWNED_BY(loop_);
+    Timer hold_timer_ KQ_OWNED_BY(loop_);
 
     // Receiving: small answers are cut out of staging_, a long one is received into its own buffer.
     // Buffers that nobody refers to any more are used again.
-    Bytes staging_;
-    std::size_t staged_ = 0;
-    std::shared_ptr<Bytes> frame_;
-    std::size_t frame_size_ = 0;
-    std::size_t frame_filled_ = 0;
-    std::vector<std::shared_ptr<Bytes>> buffers_;
+    Bytes staging_ KQ_OWNED_BY(loop_);
+    std::size_t staged_ KQ_OWNED_BY(loop_) = 0;
+    std::shared_ptr<Bytes> frame_ KQ_OWNED_BY(loop_);
+    std::size_t frame_size_ KQ_OWNED_BY(loop_) = 0;
+    std::size_t frame_filled_ KQ_OWNED_BY(loop_) = 0;
+    std::vector<std::shared_ptr<Bytes>> buffers_ KQ_OWNED_BY(loop_);
 };
 
 }  // namespace kq

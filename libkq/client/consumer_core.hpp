@@ -132,7 +132,7 @@ private:
     std::map<BrokerId, BrokerFetch> fetches_ KQ_OWNED_BY(loop_);
     std::map<BrokerId, bool> reaching_ KQ_OWNED_BY(loop_);
     Callback<void()> ready_ KQ_OWNED_BY(loop_);
-    Timer pump_timer_;
+    Timer pump_timer_ KQ_OWNED_BY(loop_);
     MonoTime pump_at_ KQ_OWNED_BY(loop_);
     ConsumerStats stats_ KQ_OWNED_BY(loop_);
 };

@@ -60,7 +60,10 @@ public:
     void close();
 
     // Batches wait for the next turn of the loop to leave.
-    bool wants_turn() const { return pump_timer_.is_set(); }
+    bool wants_turn() const {
+        loop_.assert_here();
+        return pump_timer_.is_set();
+    }
     std::uint64_t pending_records() const;
     ProducerStats stats() const;
     const std::optional<Error>& first_error() const;
@@ -166,8 +169,8 @@ private:
     ProducerEpoch producer_epoch_ KQ_OWNED_BY(loop_){-1};
     bool asking_producer_id_ KQ_OWNED_BY(loop_) = false;
 
-    Timer pump_timer_;
-    Timer wake_timer_;
+    Timer pump_timer_ KQ_OWNED_BY(loop_);
+    Timer wake_timer_ KQ_OWNED_BY(loop_);
     MonoTime waking_at_ KQ_OWNED_BY(loop_);
     Callback<void(const BatchReport&)> on_batch_ KQ_OWNED_BY(loop_);
     ProducerStats stats_ KQ_OWNED_BY(loop_);

@@ -66,10 +66,6 @@ void change_partitions(const MetadataState& state, const ControllerContext& cont
     }
 }
 
-bool holds(const std::vector<BrokerId>& brokers, BrokerId broker) {
-    return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
-}
-
 }  // namespace
 
 Uuid default_directory(const MetadataState& state, BrokerId broker) {

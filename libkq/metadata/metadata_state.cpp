@@ -8,10 +8,6 @@
 namespace kq {
 namespace {
 
-bool holds_broker(const std::vector<BrokerId>& brokers, BrokerId broker) {
-    return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
-}
-
 template <class T>
 bool same(const std::shared_ptr<const T>& a, const std::shared_ptr<const T>& b) {
     return a == b || *a == *b;
@@ -28,6 +24,10 @@ bool same(const CowMap<K, std::shared_ptr<const T>>& a,
 
 }  // namespace
 
+bool holds(const std::vector<BrokerId>& brokers, BrokerId broker) {
+    return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
+}
+
 const ListenerEndpoint* BrokerRegistration::endpoint(std::string_view listener) const {
     auto found = std::find_if(endpoints.begin(), endpoints.end(),
                               [&](const auto& e) { return e.listener == listener; });
@@ -35,11 +35,11 @@ const ListenerEndpoint* BrokerRegistration::endpoint(std::string_view listener) 
 }
 
 bool PartitionRegistration::is_replica(BrokerId broker) const {
-    return holds_broker(replicas, broker);
+    return holds(replicas, broker);
 }
 
 bool PartitionRegistration::is_in_isr(BrokerId broker) const {
-    return holds_broker(isr, broker);
+    return holds(isr, broker);
 }
 
 const Uuid* PartitionRegistration::directory_of(BrokerId broker) const {

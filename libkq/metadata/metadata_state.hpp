@@ -71,6 +71,9 @@ struct ControllerRegistration {
 
 enum class LeaderRecoveryState : std::int8_t { recovered = 0, recovering = 1 };
 
+// Among replicas, in-sync replicas and the like: a handful.
+bool holds(const std::vector<BrokerId>& brokers, BrokerId broker);
+
 struct PartitionRegistration {
     std::vector<BrokerId> replicas;  // preferred leader first
     std::vector<Uuid> directories;   // of each replica; zero: not said yet. Empty: before KIP-858

@@ -10,10 +10,6 @@ namespace {
 
 using Brokers = std::vector<BrokerId>;
 
-bool holds(const Brokers& brokers, BrokerId broker) {
-    return std::find(brokers.begin(), brokers.end(), broker) != brokers.end();
-}
-
 std::vector<std::int32_t> ids_of(const Brokers& brokers) {
     std::vector<std::int32_t> result;
     for (auto id : brokers)

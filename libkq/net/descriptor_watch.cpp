@@ -19,25 +19,30 @@ DescriptorWatch::~DescriptorWatch() {
 }
 
 void DescriptorWatch::pause() {
+    loop_.assert_here();
     if (std::exchange(is_paused_, true)) return;
     // Taken out altogether: a hang-up is reported whether one asks for it or not.
     if (is_watched_) loop_.unwatch(descriptor_, *this);
 }
 
 void DescriptorWatch::resume() {
+    loop_.assert_here();
     if (!std::exchange(is_paused_, false)) return;
     if (is_watched_) is_watched_ = loop_.watch(descriptor_, events_, *this).ok();
     if (!is_watched_) call_next_turn();
 }
 
 void DescriptorWatch::on_events(std::uint32_t) {
+    loop_.assert_here();
     on_ready_();
 }
 
 void DescriptorWatch::call_next_turn() {
     loop_.post([self = self_] {
         auto* watch = *self;
-        if (watch == nullptr || watch->is_paused_) return;
+        if (watch == nullptr) return;
+        watch->loop_.assert_here();
+        if (watch->is_paused_) return;
         watch->call_next_turn();
         watch->on_ready_();
     });

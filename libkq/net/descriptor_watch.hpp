@@ -29,15 +29,15 @@ public:
 
 private:
     void on_events(std::uint32_t epoll_events) override;
-    void call_next_turn();
+    void call_next_turn() KQ_ON(loop_);
 
     EpollLoop& loop_;
-    int descriptor_;
-    std::uint32_t events_;
-    Task on_ready_;
-    bool is_watched_ = false;  // false for a regular file
-    bool is_paused_ = false;
-    std::shared_ptr<DescriptorWatch*> self_;  // null once destroyed
+    const int descriptor_;
+    const std::uint32_t events_;
+    Task on_ready_ KQ_OWNED_BY(loop_);
+    bool is_watched_ KQ_OWNED_BY(loop_) = false;  // false for a regular file
+    bool is_paused_ KQ_OWNED_BY(loop_) = false;
+    const std::shared_ptr<DescriptorWatch*> self_;  // holds null once destroyed; read on the loop
 };
 
 }  // namespace kq

@@ -32,6 +32,7 @@ EpollLoop::~EpollLoop() {
 
 void EpollLoop::run() {
     thread_ = std::this_thread::get_id();
+    assert_here();
     while (!stopping_.load(std::memory_order_acquire))
         turn(MonoTime::max());
     // What was posted before stop(), and the answers it made.
@@ -48,6 +49,7 @@ void EpollLoop::stop() {
 
 void EpollLoop::run_turn(MonoTime until) {
     thread_ = std::this_thread::get_id();
+    assert_here();
     turn(until);
 }
 
@@ -105,6 +107,7 @@ void EpollLoop::change(int descriptor, std::uint32_t epoll_events, DescriptorEve
 }
 
 void EpollLoop::unwatch(int descriptor, DescriptorEvents& events) {
+    assert_here();
     ::epoll_ctl(epoll_, EPOLL_CTL_DEL, descriptor, nullptr);
     for (std::size_t i = ready_next_; i < ready_count_; ++i) {
         if (ready_[i].data.ptr == &events) ready_[i].events = 0;
@@ -112,6 +115,7 @@ void EpollLoop::unwatch(int descriptor, DescriptorEvents& events) {
 }
 
 void EpollLoop::count_into(MetricRegistry& metrics, const std::string& name) {
+    assert_here();
     turns_ = &metrics.counter("kq_loop_turns_total", "Turns of an event loop.", {{"loop", name}});
     slow_turns_ =
         &metrics.counter("kq_loop_slow_turns_total",

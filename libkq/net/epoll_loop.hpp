@@ -51,9 +51,15 @@ public:
     // Ends the current or next sleep. From any thread, and from a signal handler.
     void wake();
     // Runs after wake() ended a sleep, in that turn; perhaps at other wake-ups too.
-    void set_on_wake(Task task) { on_wake_ = std::move(task); }
+    void set_on_wake(Task task) {
+        assert_here();
+        on_wake_ = std::move(task);
+    }
     // Looks for work that long before it sleeps, after a sleep that was shorter (kq.loop.spin.us).
-    void set_spin(std::chrono::nanoseconds spin) { spin_ = spin; }
+    void set_spin(std::chrono::nanoseconds spin) {
+        assert_here();
+        spin_ = spin;
+    }
 
     void post(Task task) override;
     TimerId at(MonoTime deadline, Task task) override;
@@ -63,7 +69,10 @@ public:
     bool is_here() const override;
 
     // Runs after the outbox of this turn. For networks.
-    void at_flush(Task task) { flushes_.push_back(std::move(task)); }
+    void at_flush(Task task) {
+        assert_here();
+        flushes_.push_back(std::move(task));
+    }
     Status watch(int descriptor, std::uint32_t epoll_events, DescriptorEvents& events);
     void change(int descriptor, std::uint32_t epoll_events, DescriptorEvents& events);
     // No event of this descriptor comes any more, not even one that this turn has already fetched.
@@ -73,21 +82,21 @@ public:
     void count_into(MetricRegistry& metrics, const std::string& name);
 
 private:
-    void turn(MonoTime until);
-    void sleep(MonoTime until);
-    int fetch_events(std::chrono::nanoseconds wait);
-    void run_posted();
-    void expire_timers(MonoTime now);
-    void handle_events();
-    void run_outbox();
+    void turn(MonoTime until) KQ_ON(this);
+    void sleep(MonoTime until) KQ_ON(this);
+    int fetch_events(std::chrono::nanoseconds wait) KQ_ON(this);
+    void run_posted() KQ_ON(this);
+    void expire_timers(MonoTime now) KQ_ON(this);
+    void handle_events() KQ_ON(this);
+    void run_outbox() KQ_ON(this);
 
     const Clock& clock_;
     int epoll_ = -1;
     int wake_ = -1;  // an eventfd
     const std::thread::id maker_;
     std::atomic<std::thread::id> thread_;
-    Task on_wake_;
-    std::chrono::nanoseconds spin_{0};
+    Task on_wake_ KQ_OWNED_BY(this);
+    std::chrono::nanoseconds spin_ KQ_OWNED_BY(this){0};
 
     std::mutex mutex_;
     std::vector<Task> posted_;  // guarded by mutex_
@@ -95,16 +104,16 @@ private:
     std::atomic<bool> asleep_{false};
     std::atomic<bool> stopping_{false};
 
-    std::vector<Task> running_;
-    TimerQueue timers_;
-    std::vector<Task> outbox_;
-    std::vector<Task> flushes_;
-    std::vector<epoll_event> ready_;
-    std::size_t ready_count_ = 0;
-    std::size_t ready_next_ = 0;
-    bool slept_short_ = false;
-    Counter* turns_ = nullptr;
-    Counter* slow_turns_ = nullptr;
+    std::vector<Task> running_ KQ_OWNED_BY(this);
+    TimerQueue timers_ KQ_OWNED_BY(this);
+    std::vector<Task> outbox_ KQ_OWNED_BY(this);
+    std::vector<Task> flushes_ KQ_OWNED_BY(this);
+    std::vector<epoll_event> ready_ KQ_OWNED_BY(this);
+    std::size_t ready_count_ KQ_OWNED_BY(this) = 0;
+    std::size_t ready_next_ KQ_OWNED_BY(this) = 0;
+    bool slept_short_ KQ_OWNED_BY(this) = false;
+    Counter* turns_ KQ_OWNED_BY(this) = nullptr;
+    Counter* slow_turns_ KQ_OWNED_BY(this) = nullptr;
 };
 
 }  // namespace kq

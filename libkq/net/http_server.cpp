@@ -52,12 +52,14 @@ class HttpServer::Exchange final : public ConnectionEvents {
 public:
     Exchange(HttpServer& server, std::unique_ptr<Socket> socket)
         : server_(server),
+          loop_(server.loop_),
           timer_(server.loop_),
           connection_(server.network_.adopt(std::move(socket), *this)) {
         wait();
     }
 
     void on_readable() override {
+        loop_.assert_here();
         std::array<std::uint8_t, 4096> buffer;
         auto got = connection_->receive(buffer);
         if (!got.ok()) {
@@ -68,6 +70,7 @@ public:
         answer_what_is_whole();
     }
     void on_drained() override {
+        loop_.assert_here();
         if (closing_ || !answering_) return;
         answering_ = false;
         wait();
@@ -77,11 +80,11 @@ public:
     void on_closed(const Error&) override { server_.forget(this); }
 
 private:
-    void wait() {
+    void wait() KQ_ON(loop_) {
         timer_.set_after(silence_max, [this] { server_.forget(this); });
     }
 
-    void answer_what_is_whole() {
+    void answer_what_is_whole() KQ_ON(loop_) {
         if (closing_ || answering_) return;
         if (!may_be_http(head_))
             return refuse(400, "this port speaks HTTP, and these bytes do not");
@@ -95,7 +98,7 @@ private:
         answer(head);
     }
 
-    void answer(const std::string& head) {
+    void answer(const std::string& head) KQ_ON(loop_) {
         Poco::Net::HTTPRequest request;
         try {
             std::istringstream text(head);
@@ -118,12 +121,14 @@ private:
         bool keep = request.getVersion() == Poco::Net::HTTPMessage::HTTP_1_1
                         ? request.getKeepAlive()
                         : request.get("Connection", "") == "keep-alive";
-        send(server_.handler_(asked), keep, is_head);
+        send(server_.answer(asked), keep, is_head);
     }
 
-    void refuse(int status, std::string why) { send(plain(status, std::move(why)), false, false); }
+    void refuse(int status, std::string why) KQ_ON(loop_) {
+        send(plain(status, std::move(why)), false, false);
+    }
 
-    void send(const HttpResponse& response, bool keep, bool without_body) {
+    void send(const HttpResponse& response, bool keep, bool without_body) KQ_ON(loop_) {
         connection_->send(answer_of(response, keep, without_body));
         if (keep) {
             answering_ = true;  // until on_drained
@@ -135,11 +140,12 @@ private:
     }
 
     HttpServer& server_;
-    Timer timer_;
-    std::string head_;
-    bool answering_ = false;
-    bool closing_ = false;
-    std::unique_ptr<Connection> connection_;
+    Loop& loop_;
+    Timer timer_ KQ_OWNED_BY(loop_);
+    std::string head_ KQ_OWNED_BY(loop_);
+    bool answering_ KQ_OWNED_BY(loop_) = false;
+    bool closing_ KQ_OWNED_BY(loop_) = false;
+    std::unique_ptr<Connection> connection_ KQ_OWNED_BY(loop_);
 };
 
 HttpServer::HttpServer(Private, Loop& loop, Network& network, Handler handler)
@@ -151,6 +157,7 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(Loop& loop, Network& netw
                                                        const Endpoint& at, Handler handler) {
     auto server = std::make_unique<HttpServer>(Private{}, loop, network, std::move(handler));
     KQ_LET(server->listener_, network.listen(at, [raw = server.get()](std::unique_ptr<Socket> s) {
+        raw->loop_.assert_here();
         raw->accept(std::move(s));
     }));
     return server;
@@ -167,7 +174,13 @@ void HttpServer::accept(std::unique_ptr<Socket> socket) {
     exchanges_.emplace(key, std::move(exchange));
 }
 
+HttpResponse HttpServer::answer(const HttpRequest& request) {
+    loop_.assert_here();
+    return handler_(request);
+}
+
 void HttpServer::forget(Exchange* exchange) {
+    loop_.assert_here();
     exchanges_.erase(exchange);
 }
 

@@ -44,14 +44,15 @@ public:
 
 private:
     class Exchange;
-    void accept(std::unique_ptr<Socket> socket);
+    void accept(std::unique_ptr<Socket> socket) KQ_ON(loop_);
+    HttpResponse answer(const HttpRequest& request);
     void forget(Exchange* exchange);
 
     Loop& loop_;
     Network& network_;
-    Handler handler_;
-    std::unique_ptr<Listener> listener_;
-    std::unordered_map<Exchange*, std::unique_ptr<Exchange>> exchanges_;
+    Handler handler_ KQ_OWNED_BY(loop_);
+    std::unique_ptr<Listener> listener_;  // made once
+    std::unordered_map<Exchange*, std::unique_ptr<Exchange>> exchanges_ KQ_OWNED_BY(loop_);
 };
 
 }  // namespace kq

@@ -49,6 +49,7 @@ PocoConnection::~PocoConnection() {
 
 void PocoConnection::connect_to(std::vector<Poco::Net::SocketAddress> addresses,
                                 std::string why_none) {
+    loop_.assert_here();
     addresses_ = std::move(addresses);
     last_failure_ = std::move(why_none);
     try_next_address();
@@ -66,7 +67,10 @@ void PocoConnection::try_next_address() {
         if (::connect(fd_, address.addr(), address.length()) == 0 || errno == EINPROGRESS) {
             wants_write_ = true;
             update_interest();
-            timer_.set_after(options_.connect_timeout, [this] { address_failed(ETIMEDOUT); });
+            timer_.set_after(options_.connect_timeout, [this] {
+                loop_.assert_here();
+                address_failed(ETIMEDOUT);
+            });
             return;
         }
         last_failure_ = reason_of(errno);
@@ -103,6 +107,7 @@ void PocoConnection::finish_connecting() {
 }
 
 void PocoConnection::on_events(std::uint32_t epoll_events) {
+    loop_.assert_here();
     if (state_ == State::connecting) {
         finish_connecting();
         return;
@@ -134,6 +139,7 @@ void PocoConnection::on_events(std::uint32_t epoll_events) {
 }
 
 Result<std::size_t> PocoConnection::receive(MutableBytes into) {
+    loop_.assert_here();
     KQ_CHECK(!into.empty());
     while (state_ == State::open) {
         auto count = ::recv(fd_, into.data(), into.size(), MSG_DONTWAIT);
@@ -147,6 +153,7 @@ Result<std::size_t> PocoConnection::receive(MutableBytes into) {
 }
 
 void PocoConnection::send(Chain chain) {
+    loop_.assert_here();
     if (state_ == State::lingering || state_ == State::closed || chain.empty()) return;
     unsent_bytes_ += chain.size_bytes();
     if (pieces_.empty()) {
@@ -163,9 +170,11 @@ void PocoConnection::schedule_flush() {
     if (flush_scheduled_ || wants_write_ || state_ != State::open) return;
     flush_scheduled_ = true;
     loop_.at_flush([self = self_] {
-        if (*self == nullptr) return;
-        (*self)->flush_scheduled_ = false;
-        (*self)->flush();
+        auto* connection = *self;
+        if (connection == nullptr) return;
+        connection->loop_.assert_here();
+        connection->flush_scheduled_ = false;
+        connection->flush();
     });
 }
 
@@ -299,16 +308,19 @@ void PocoConnection::advance(std::uint64_t count) {
 }
 
 void PocoConnection::pause_reading() {
+    loop_.assert_here();
     is_reading_ = false;
     update_interest();
 }
 
 void PocoConnection::resume_reading() {
+    loop_.assert_here();
     is_reading_ = true;
     update_interest();
 }
 
 void PocoConnection::close_after_sending() {
+    loop_.assert_here();
     if (closing_ || state_ == State::closed) return;
     closing_ = true;
     is_reading_ = false;
@@ -324,10 +336,14 @@ void PocoConnection::linger() {
     if (::shutdown(fd_, SHUT_WR) != 0) {
         return close(Error{Errc::connection_closed, "closed"});
     }
-    timer_.set_after(linger_max, [this] { close(Error{Errc::connection_closed, "closed"}); });
+    timer_.set_after(linger_max, [this] {
+        loop_.assert_here();
+        close(Error{Errc::connection_closed, "closed"});
+    });
 }
 
 std::unique_ptr<Socket> PocoConnection::detach() {
+    loop_.assert_here();
     KQ_CHECK(state_ == State::open && unsent_bytes_ == 0);
     if (is_watched_) loop_.unwatch(fd_, *this);
     is_watched_ = false;

@@ -37,6 +37,7 @@ PocoListener::~PocoListener() {
 }
 
 Status PocoListener::open(std::vector<SocketAddress> addresses, bool dual_stack) {
+    loop_.assert_here();
     bool any_port = name_.port == 0;
     // With port 0 the first address is given one; on the next it may be taken, then we start over.
     for (int attempt = 0;; ++attempt) {
@@ -104,6 +105,7 @@ void PocoListener::Port::on_events(std::uint32_t) {
 }
 
 void PocoListener::accept(Port& port) {
+    loop_.assert_here();
     auto self = self_;
     int descriptor = descriptor_of(port.socket);
     for (int i = 0; i < accepts_per_turn_max; ++i) {
@@ -139,6 +141,7 @@ void PocoListener::out_of_descriptors(int number) {
     }
     stop();
     rest_.set_after(rest_without_descriptors, [this] {
+        loop_.assert_here();
         if (!is_paused_) start();
     });
 }
@@ -160,11 +163,13 @@ void PocoListener::stop() {
 }
 
 void PocoListener::pause() {
+    loop_.assert_here();
     is_paused_ = true;
     stop();
 }
 
 void PocoListener::resume() {
+    loop_.assert_here();
     is_paused_ = false;
     if (!rest_.is_set()) start();
 }

@@ -26,7 +26,10 @@ public:
     // one of them is taken. `dual_stack`: the first, an IPv6 wildcard, stands for all where it can.
     Status open(std::vector<Poco::Net::SocketAddress> addresses, bool dual_stack);
 
-    Endpoint local() const override { return local_; }
+    Endpoint local() const override {
+        loop_.assert_here();
+        return local_;
+    }
     void pause() override;
     void resume() override;
 
@@ -39,24 +42,24 @@ private:
         void on_events(std::uint32_t epoll_events) override;
     };
     enum class Opened { yes, no_such_address };
-    Result<Opened> open_one(const Poco::Net::SocketAddress& address, bool dual_stack);
+    Result<Opened> open_one(const Poco::Net::SocketAddress& address, bool dual_stack) KQ_ON(loop_);
     void accept(Port& port);
-    void out_of_descriptors(int number);
-    void start();
-    void stop();
+    void out_of_descriptors(int number) KQ_ON(loop_);
+    void start() KQ_ON(loop_);
+    void stop() KQ_ON(loop_);
 
     EpollLoop& loop_;
     const PocoNetworkOptions& options_;
     Logger log_;
-    Endpoint name_;
-    Endpoint local_;
-    Callback<void(std::unique_ptr<Socket>)> on_accepted_;
-    std::vector<std::unique_ptr<Port>> ports_;
-    bool is_paused_ = false;
-    bool is_watched_ = false;
-    Timer rest_;  // until accepting is tried again
-    MonoTime last_complaint_ = MonoTime::min();
-    std::shared_ptr<PocoListener*> self_;
+    const Endpoint name_;
+    Endpoint local_ KQ_OWNED_BY(loop_);
+    Callback<void(std::unique_ptr<Socket>)> on_accepted_ KQ_OWNED_BY(loop_);
+    std::vector<std::unique_ptr<Port>> ports_ KQ_OWNED_BY(loop_);
+    bool is_paused_ KQ_OWNED_BY(loop_) = false;
+    bool is_watched_ KQ_OWNED_BY(loop_) = false;
+    Timer rest_ KQ_OWNED_BY(loop_);  // until accepting is tried again
+    MonoTime last_complaint_ KQ_OWNED_BY(loop_) = MonoTime::min();
+    const std::shared_ptr<PocoListener*> self_;  // holds null once destroyed; read on the loop
 };
 
 }  // namespace kq

@@ -51,7 +51,7 @@ public:
 private:
     EpollLoop& loop_;
     IoPool& resolver_;
-    PocoNetworkOptions options_;
+    const PocoNetworkOptions options_;
     Logger log_;
 };
 

@@ -27,8 +27,8 @@ struct ReceiveBuffers::Kept {
     explicit Kept(Loop& loop_in) : loop(loop_in) {}
     Loop& loop;
     std::atomic<bool> over{false};  // the loop's buffers are gone
-    std::size_t bytes = 0;
-    std::vector<Bytes> buffers;
+    std::size_t bytes KQ_OWNED_BY(loop) = 0;
+    std::vector<Bytes> buffers KQ_OWNED_BY(loop);
 };
 
 struct ReceiveBuffers::SingleHold {
@@ -57,6 +57,7 @@ ReceiveBuffers::~ReceiveBuffers() {
 }
 
 MutableBytes ReceiveBuffers::space(std::size_t least) {
+    loop_.assert_here();
     KQ_CHECK(least <= slab_bytes);
     auto is_free = [](const std::shared_ptr<Slab>& slab) {
         return slab->holds.load(std::memory_order_acquire) == 0;
@@ -97,6 +98,7 @@ bool ReceiveBuffers::retire_last() {
 }
 
 std::shared_ptr<const void> ReceiveBuffers::take(std::size_t count) {
+    loop_.assert_here();
     auto& slab = slabs_.back();
     KQ_CHECK(count <= slab_bytes - slab->used);
     slab->used += count;
@@ -104,6 +106,7 @@ std::shared_ptr<const void> ReceiveBuffers::take(std::size_t count) {
 }
 
 std::optional<ReceiveBuffers::Single> ReceiveBuffers::single(std::size_t bytes) {
+    kept_->loop.assert_here();
     if (!budget_.try_take(bytes)) return std::nullopt;
     Bytes buffer;
     auto& kept = kept_->buffers;

@@ -44,7 +44,10 @@ public:
     };
     std::optional<Single> single(std::size_t bytes);
 
-    std::size_t slab_count() const { return slabs_.size(); }
+    std::size_t slab_count() const {
+        loop_.assert_here();
+        return slabs_.size();
+    }
 
 private:
     // What the budget counts while frames in a slab are held. One for each time a slab is filled:
@@ -58,15 +61,15 @@ private:
         std::atomic<std::size_t> holds{0};
         std::shared_ptr<Filling> filling;  // of the slab in use
     };
-    bool retire_last();
+    bool retire_last() KQ_ON(loop_);
     struct SlabHold;
     struct SingleHold;
     struct Kept;  // buffers to be used again; outlives us while holds do
 
     Loop& loop_;
     MemoryBudget& budget_;
-    std::vector<std::shared_ptr<Slab>> slabs_;  // the last is the one in use
-    std::shared_ptr<Kept> kept_;
+    std::vector<std::shared_ptr<Slab>> slabs_ KQ_OWNED_BY(loop_);  // the last is the one in use
+    const std::shared_ptr<Kept> kept_;
 };
 
 }  // namespace kq

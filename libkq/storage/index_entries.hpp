@@ -22,6 +22,9 @@
 
 namespace kq {
 
+// Of one index file, whatever segment.index.bytes says: what is read into memory at once.
+inline constexpr std::size_t index_file_bytes_max = std::size_t{256} << 20;
+
 struct OffsetEntry {
     static constexpr std::size_t bytes = 8;
     std::int32_t relative_offset = 0;

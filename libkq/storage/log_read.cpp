@@ -13,7 +13,6 @@ namespace kq {
 namespace {
 
 constexpr std::size_t loaded_max = 4;  // closed segments of a log that keep file and index
-constexpr std::size_t index_bytes_max = std::size_t{256} << 20;
 constexpr std::size_t unpacked_max = std::size_t{1} << 30;  // a batch was checked when it came
 
 }  // namespace
@@ -118,7 +117,7 @@ Status WarmUpJob::run() {
 }
 
 Status WarmUpJob::load_index() {
-    KQ_LET(auto bytes, read_file(*files_, index_path_, index_bytes_max));
+    KQ_LET(auto bytes, read_file(*files_, index_path_, index_file_bytes_max));
     KQ_LET(auto entries, parse_offset_index(bytes, size_));
     offsets_ = std::make_shared<const OffsetEntries>(std::move(entries));
     return done();
@@ -305,8 +304,8 @@ Result<std::uint64_t> TimestampSearch::start_position(const Candidate& candidate
                                                       WallTime timestamp) const {
     std::vector<TimeEntry> times;
     std::vector<OffsetEntry> offsets;
-    auto time_file = read_file(*files_, candidate.time_index_path, index_bytes_max);
-    auto offset_file = read_file(*files_, candidate.offset_index_path, index_bytes_max);
+    auto time_file = read_file(*files_, candidate.time_index_path, index_file_bytes_max);
+    auto offset_file = read_file(*files_, candidate.offset_index_path, index_file_bytes_max);
     for (auto code : {time_file.code(), offset_file.code()}) {
         if (code != Errc::none && code != Errc::not_found && code != Errc::corrupt_file) {
             return Error{code, candidate.log_path + ": its index cannot be read"};

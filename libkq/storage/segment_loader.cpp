@@ -10,8 +10,6 @@ namespace kq {
 
 namespace {
 
-constexpr std::size_t index_bytes_max = std::size_t{256} << 20;
-
 // The last `n` bytes of a file, and its size; fewer when it is shorter.
 struct Tail {
     std::uint64_t file_bytes = 0;
@@ -206,7 +204,7 @@ Status LogLoader::load_transactions(Segment& segment) {
     const auto& known = found_.transaction_indexes;
     if (std::find(known.begin(), known.end(), segment.base()) == known.end()) return done();
     auto path = segment.path(transaction_index_suffix);
-    auto content = read_file(log_.files_, path, index_bytes_max);
+    auto content = read_file(log_.files_, path, index_file_bytes_max);
     if (!content.ok() && content.code() != Errc::corrupt_file) return content.error();
     auto parsed = content.ok() ? parse_transaction_index(content.value())
                                : Result<std::vector<AbortedTransaction>>(content.error());

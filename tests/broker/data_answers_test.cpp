@@ -259,8 +259,8 @@ TEST_CASE("ApiVersions announces what is served", "[broker][api_versions]") {
                             {"group.version", std::int16_t{2}}};
     world.publish();
     const std::vector<AdvertisedApi> apis = {{0, {0, 13}}, {18, {0, 4}}};
-    const std::vector<SupportedFeature> features = {{"metadata.version", 7, 30},
-                                                    {"group.version", 0, 1}};
+    const std::vector<SupportedFeature> features = {{"metadata.version", 7, 30, 0},
+                                                    {"group.version", 0, 1, 0}};
     const auto get = [&](int version, std::string name = "kq", std::string software = "0.1") {
         return ask<wire::ApiVersionsResponse>(
             world, version, [&](RequestContext& context, Reply<wire::ApiVersionsResponse> reply) {

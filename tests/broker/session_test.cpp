@@ -179,8 +179,9 @@ TEST_CASE("frames of every size arrive whole, however the network cuts them", "[
         std::vector<std::size_t> sizes;
         std::string all;
         int id = 0;
-        for (std::size_t size : {0, 1, 100, 16'370, 16'374, 16'375, 16'384, 20'000, 70'000, 262'144,
-                                 300'000, 5, 2'000'000, 17'000, 3, 16'000, 16'000, 16'000}) {
+        for (std::size_t size : std::initializer_list<std::size_t>{
+                 0, 1, 100, 16'370, 16'374, 16'375, 16'384, 20'000, 70'000, 262'144, 300'000, 5,
+                 2'000'000, 17'000, 3, 16'000, 16'000, 16'000}) {
             std::string body(size, 'x');
             for (std::size_t i = 0; i < size; ++i)
                 body[i] = static_cast<char>('a' + (i * 7) % 26);

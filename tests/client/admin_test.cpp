@@ -112,9 +112,8 @@ TEST_CASE("a topic of many partitions is described page by page", "[client]") {
                 partition.leader_id = 1;
             }
             if (from + 4 < 10) {
-                response.next_cursor.emplace();
-                response.next_cursor->topic_name = "big";
-                response.next_cursor->partition_index = from + 4;
+                using Cursor = wire::DescribeTopicPartitionsResponse::Cursor;
+                response.next_cursor = Cursor{"big", from + 4};
             }
             return response;
         });

@@ -271,13 +271,15 @@ TEST_CASE("records of a transaction take effect together or not at all", "[metad
 
 TEST_CASE("a record that speaks of what is not there is refused", "[metadata]") {
     const wire::MetadataRecord record = GENERATE(values<wire::MetadataRecord>(
-        {partition(id_of(7), 0, {1}), wire::PartitionChangeRecord{0, id_of(7)},
-         wire::PartitionChangeRecord{5, id_of(1)}, wire::RemoveTopicRecord{id_of(7)},
-         wire::TopicRecord{"orders", id_of(8)}, wire::TopicRecord{"other", id_of(1)},
-         wire::ClearElrRecord{"other"}, wire::FenceBrokerRecord{3, 5},
-         wire::FenceBrokerRecord{1, 6}, wire::UnregisterBrokerRecord{3, 5},
-         wire::BrokerRegistrationChangeRecord{1, 6, 1},
-         wire::BrokerRegistrationChangeRecord{1, 5, 7}}));
+        {partition(id_of(7), 0, {1}),
+         wire::PartitionChangeRecord{.partition_id = 0, .topic_id = id_of(7)},
+         wire::PartitionChangeRecord{.partition_id = 5, .topic_id = id_of(1)},
+         wire::RemoveTopicRecord{id_of(7)}, wire::TopicRecord{"orders", id_of(8)},
+         wire::TopicRecord{"other", id_of(1)}, wire::ClearElrRecord{"other"},
+         wire::FenceBrokerRecord{3, 5}, wire::FenceBrokerRecord{1, 6},
+         wire::UnregisterBrokerRecord{3, 5},
+         wire::BrokerRegistrationChangeRecord{.broker_id = 1, .broker_epoch = 6, .fenced = 1},
+         wire::BrokerRegistrationChangeRecord{.broker_id = 1, .broker_epoch = 5, .fenced = 7}}));
     CAPTURE(wire::info_of(record).name);
     MetadataReplay replay;
     const std::vector<wire::MetadataRecord> start{

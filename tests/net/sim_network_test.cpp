@@ -43,7 +43,7 @@ TEST_CASE("bytes arrive whole and in order however they are cut up, the same for
           "[net][sim]") {
     auto text = long_text();
     std::vector<std::uint64_t> fingerprints;
-    for (std::uint64_t seed : {1, 2, 3, 1}) {
+    for (auto seed : {1u, 2u, 3u, 1u}) {
         Town town(seed);
         Talker talker(*town.client_network, {"server", 9092});
         talker.say(text);  // may be said before the connection stands
