@@ -3,6 +3,10 @@
 # where they do not. In the builds one works with every target has its own.
 set(KQ_SHARED_PCH ${CMAKE_UNITY_BUILD})  # tests are no units, and share it all the same
 if(KQ_PCH AND KQ_SHARED_PCH)
+    # What some outside libraries put on the command line everybody must have then.
+    target_compile_definitions(kq_options INTERFACE
+        $<TARGET_PROPERTY:Poco::Foundation,INTERFACE_COMPILE_DEFINITIONS>)
+    target_compile_options(kq_options INTERFACE -pthread)
     set(kq_pch_std ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
     set(kq_pch_test ${kq_pch_std} <catch2/catch.hpp>)
     foreach(kind std test)
