@@ -429,6 +429,9 @@ void ProducerCore::on_refusal(OutgoingBatch& batch, Errc code, const std::string
         case Errc::not_enough_replicas_after_append:  // written, but not as safely as was asked
         case Errc::network_exception:
             return try_again(batch, why, true);
+        case Errc::kafka_storage_error:  // it may have been appended before its sync failed
+            cluster_.refresh();
+            return try_again(batch, why, true);
         default:
             if (!is_retriable(code)) return fail(batch, why);
             cluster_.refresh();

@@ -355,6 +355,22 @@ TEST_CASE("a batch whose answer never comes has an unknown outcome", "[client]")
     CHECK(at.reports.size() == 1);  // exactly once
 }
 
+TEST_CASE("a batch whose disk failed may stand in the log all the same", "[client]") {
+    Fixture at;
+    at.world.topology->add_topic("t", 1);
+    int asked = 0;
+    at.judge = [&](std::int32_t, ByteView) {
+        return Verdict{asked++ == 0 ? Errc::kafka_storage_error : Errc::invalid_timestamp};
+    };
+    at.start();
+    REQUIRE(at.send("t", "v0").ok());
+    REQUIRE(at.flush());
+    REQUIRE(at.reports.size() == 1);
+    CHECK(asked == 2);
+    CHECK(at.reports[0].status.code() == Errc::invalid_timestamp);
+    CHECK(at.reports[0].outcome_unknown);
+}
+
 TEST_CASE("a batch that never left has a known outcome", "[client]") {
     Fixture at;
     at.world.topology->add_topic("t", 1);

@@ -33,7 +33,7 @@ SimProducer::SimProducer(ClientWorld& world, std::int32_t id, bool idempotent)
       idempotent_(idempotent),
       host_(world, "producer-" + std::to_string(id)),
       timer_(host_.loop) {
-    world_.ledger.add_producer(id, {.acks_all = true, .idempotent = idempotent});
+    world_.ledger.add_producer(id, {.idempotent = idempotent});
     make_core();
 }
 
@@ -45,6 +45,9 @@ void SimProducer::make_core() {
     ProducerOptions options;
     options.client = client_options(world_);
     options.idempotent = idempotent_;
+    if (!idempotent_ && world_.may_trust_memory && host_.random.chance(0.5)) {
+        options.acks = Acks::leader;
+    }
     options.linger = random_ms(host_.random, 0, 20);
     options.batch_bytes = static_cast<std::uint32_t>(256 + host_.random.below(4096));
     options.compression = codecs[host_.random.below(codecs.size())];
@@ -94,7 +97,7 @@ void SimProducer::send_some() {
             if (report.status.ok()) {
                 world_.ledger.on_acked(name, {topic, report.partition}, report.offset);
             } else if (!report.outcome_unknown && generation == generation_) {
-                world_.ledger.on_refused(name);
+                world_.ledger.on_refused(name, report.status.error().text());
             }
         });
         if (!taken.ok()) {
@@ -169,7 +172,10 @@ void SimReader::read_on() {
         for (std::int32_t p = 0; p < topic.partitions; ++p) {
             TopicPartition partition{topic.name, PartitionIndex(p)};
             expected_[partition] = Offset(0);
-            assignments.push_back({partition, Position::at(Offset(0)), std::nullopt});
+            if (topic.deletes) may_delete_ = true;
+            assignments.push_back({partition,
+                                   topic.deletes ? Position::from_start() : Position::at(Offset(0)),
+                                   std::nullopt});
         }
     }
     auto generation = generation_;
@@ -189,7 +195,8 @@ void SimReader::take() {
     for (;;) {
         auto fetched = consumer_->take();
         if (!fetched.ok()) {
-            if (fetched.code() == Errc::offset_out_of_range || fetched.code() == Errc::bad_data) {
+            if ((fetched.code() == Errc::offset_out_of_range && !may_delete_) ||
+                fetched.code() == Errc::bad_data) {
                 world_.ledger.fail("I1", "a reader was told: " + fetched.error().text());
             }
             restart_.set_after(100ms, [this] { read_on(); });
@@ -206,6 +213,9 @@ void SimReader::take() {
             const ConsumedRecord* record = next.value();
             if (record == nullptr) break;
             auto& expected = expected_[records.partition()];
+            if (expected == Offset(0) && world_.ledger.may_delete(records.partition())) {
+                expected = record->offset;
+            }
             world_.ledger.on_position(records.partition(), expected, record->offset);
             expected = record->offset + 1;
             auto name = RecordName::parse(as_text(*record->value));

@@ -24,6 +24,7 @@ namespace kq::sim {
 struct SimTopic {
     std::string name;
     std::int32_t partitions = 1;
+    bool deletes = false;  // a small retention.bytes
 };
 
 // What all clients share.
@@ -33,6 +34,8 @@ struct ClientWorld {
     Ledger& ledger;
     Endpoint bootstrap;
     const std::vector<SimTopic>& topics;
+    // No power cuts and no failed syncs: then acks=1 is as good as acks=all.
+    bool may_trust_memory = false;
 };
 
 // A loop with its own host and dice.
@@ -103,6 +106,7 @@ private:
     Timer offsets_;
     std::int64_t rounds_ = 0;
     bool stopped_ = false;
+    bool may_delete_ = false;
     int generation_ = 0;
 };
 

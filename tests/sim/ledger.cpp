@@ -48,11 +48,11 @@ void Ledger::on_acked(const RecordName& name, const TopicPartition& partition, O
     if (!is_new) fail("callbacks", name.text() + " was reported twice");
 }
 
-void Ledger::on_refused(const RecordName& name) {
-    refused_[name] = true;
+void Ledger::on_refused(const RecordName& name, const std::string& why) {
+    refused_[name] = why;
     if (auto where = where_.find(name); where != where_.end()) {
-        fail("refused",
-             name.text() + " was refused for certain, but stands at " + where->second.text());
+        fail("refused", name.text() + " was refused for certain (" + why + "), but stands at " +
+                            where->second.text());
     }
 }
 
@@ -63,7 +63,9 @@ void Ledger::on_read(const TopicPartition& partition, Offset offset, const Recor
         return;
     }
     settle({partition, offset}, name, "read");
-    if (refused_.contains(name)) fail("refused", name.text() + " was refused, and is read");
+    if (auto why = refused_.find(name); why != refused_.end()) {
+        fail("refused", name.text() + " was refused (" + why->second + "), and is read");
+    }
 }
 
 void Ledger::on_position(const TopicPartition& partition, Offset expected, Offset found) {
@@ -89,29 +91,44 @@ void Ledger::on_offsets(const TopicPartition& partition, Range known, Range told
     latest.end = std::max(latest.end, told.end);
 }
 
-void Ledger::on_final(const TopicPartition& partition, const std::vector<RecordName>& records) {
+void Ledger::on_final(const TopicPartition& partition, Offset start,
+                      const std::vector<RecordName>& records) {
+    if (start != Offset(0) && !may_delete(partition)) {
+        fail("I1", partition.text() + " begins at " + std::to_string(start.value) +
+                       ", and nobody asked to delete anything");
+    }
     std::map<std::int32_t, std::int64_t> last;
     for (std::size_t i = 0; i < records.size(); ++i) {
         const auto& name = records[i];
         auto known = last.emplace(name.producer, -1).first;
         if (promises_.at(name.producer).idempotent && name.number <= known->second) {
-            fail("I13", partition.text() + "@" + std::to_string(i) + ": " + name.text() +
-                            " comes after number " + std::to_string(known->second));
+            fail("I13", partition.text() + "@" +
+                            std::to_string(start.value + static_cast<std::int64_t>(i)) + ": " +
+                            name.text() + " comes after number " + std::to_string(known->second));
         }
         known->second = name.number;
     }
     for (const auto& [name, place] : acked_) {
-        if (place.partition != partition || !promises_.at(name.producer).acks_all) continue;
-        auto index = static_cast<std::size_t>(place.offset.value);
+        if (place.partition != partition || place.offset < start) continue;
+        auto index = static_cast<std::size_t>(place.offset.value - start.value);
         if (index >= records.size() || records[index] != name) {
             fail("I1", name.text() + " was acknowledged at " + place.text() + " and is lost");
         }
     }
+    auto end = start.value + static_cast<std::int64_t>(records.size());
     if (auto known = offsets_.find(partition);
-        known != offsets_.end() &&
-        known->second.end.value > static_cast<std::int64_t>(records.size())) {
+        known != offsets_.end() && known->second.end.value > end) {
         fail("I5", partition.text() + " ended at " + std::to_string(known->second.end.value) +
-                       " and now ends at " + std::to_string(records.size()));
+                       " and now ends at " + std::to_string(end));
+    }
+}
+
+void Ledger::on_read_after_damage(const TopicPartition& partition, Offset offset,
+                                  const RecordName& name) {
+    Place place{partition, offset};
+    auto known = at_.find(place);
+    if (known == at_.end() || known->second != name) {
+        fail("I28", "after a bit was flipped " + place.text() + " is read as " + name.text());
     }
 }
 

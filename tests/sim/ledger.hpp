@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,17 +31,21 @@ class Ledger {
 public:
     // What a producer promises: `idempotent` ones never double and keep their order.
     struct Promise {
-        bool acks_all = true;
         bool idempotent = true;
     };
     void add_producer(std::int32_t producer, Promise promise) { promises_[producer] = promise; }
 
     void on_acked(const RecordName& name, const TopicPartition& partition, Offset offset);
     // A record that was reported as failed for certain: it was never written.
-    void on_refused(const RecordName& name);
+    void on_refused(const RecordName& name, const std::string& why);
     void on_read(const TopicPartition& partition, Offset offset, const RecordName& name);
-    // A reader that starts at `from` and goes on: offsets have no holes in this world.
+    // A reader that has come to `expected` and goes on: offsets have no holes in this world.
     void on_position(const TopicPartition& partition, Offset expected, Offset found);
+    // Retention may delete what is at the beginning of these; nothing else loses a record.
+    void allow_deletion(const TopicPartition& partition) { deletable_.insert(partition); }
+    bool may_delete(const TopicPartition& partition) const {
+        return deletable_.contains(partition);
+    }
     // What ListOffsets said; `known` is what somebody had been told before the question was asked.
     struct Range {
         Offset start;
@@ -49,8 +54,12 @@ public:
     Range known_offsets(const TopicPartition& partition) const;
     void on_offsets(const TopicPartition& partition, Range known, Range told);
 
-    // The whole partition, in order, at the end of the run.
-    void on_final(const TopicPartition& partition, const std::vector<RecordName>& records);
+    // The whole partition, in order, at the end of the run, and where it begins.
+    void on_final(const TopicPartition& partition, Offset start,
+                  const std::vector<RecordName>& records);
+    // Damage was done on purpose: records may be missing now, but none may be another one (I28).
+    void on_read_after_damage(const TopicPartition& partition, Offset offset,
+                              const RecordName& name);
 
     void fail(const std::string& invariant, const std::string& what);
     const std::optional<std::string>& broken() const { return broken_; }
@@ -71,8 +80,9 @@ private:
     std::map<RecordName, Place> acked_;
     std::map<Place, RecordName> at_;     // acked or read
     std::map<RecordName, Place> where_;  // of idempotent producers' records
-    std::map<RecordName, bool> refused_;
+    std::map<RecordName, std::string> refused_;  // and what the producer was told
     std::map<TopicPartition, Range> offsets_;
+    std::set<TopicPartition> deletable_;
     std::optional<std::string> broken_;
     std::size_t reads_ = 0;
 };

@@ -95,7 +95,7 @@ int main(int argc, char** argv) {
     unsigned long long acked = 0;
     unsigned long long read = 0;
     unsigned long long steps = 0;
-    int faults = 0;
+    std::map<std::string, int> counts;
     for (auto seed = first; seed <= last; ++seed) {
         std::snprintf(replay_line, sizeof replay_line, "replay: kq-sim --seeds %llu..%llu%s%s\n",
                       seed, seed, mutant.empty() ? "" : " --mutant ", mutant.c_str());
@@ -107,15 +107,21 @@ int main(int argc, char** argv) {
             }
         }
         if (result.broken) {
-            std::printf("broken: %s\n%s", result.broken->c_str(), replay_line);
+            std::printf("broken: %s\nkq %s, step %llu, %lld ms\n%s", result.broken->c_str(),
+                        KQ_VERSION, static_cast<unsigned long long>(result.steps),
+                        static_cast<long long>(result.lasted / std::chrono::milliseconds(1)),
+                        replay_line);
             return 1;
         }
         acked += result.acked;
         read += result.read;
         steps += result.steps;
-        faults += result.faults;
+        for (const auto& [kind, count] : result.counts)
+            counts[kind] += count;
     }
-    std::printf("%llu seeds: %llu steps, %d faults, %llu records acknowledged, %llu read\n",
-                last - first + 1, steps, faults, acked, read);
+    std::printf("%llu seeds: %llu steps, %llu records acknowledged, %llu read\n", last - first + 1,
+                steps, acked, read);
+    for (const auto& [kind, count] : counts)
+        std::printf("%8d  %s\n", count, kind.c_str());
     return 0;
 }

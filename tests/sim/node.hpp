@@ -26,6 +26,7 @@ struct NodeOptions {
     std::size_t data_loops = 1;
     std::vector<std::pair<std::string, std::string>> configs;
     LogSink* log = nullptr;
+    std::int64_t request_memory_max = 0;  // to be checked; 0: nothing is
 };
 
 class Node {
@@ -57,6 +58,7 @@ public:
 
     void jump_wall_clock(Millis by) { clock_.jump_wall(by); }
     MemoryFileSystem& disk() { return disk_; }
+    const NodeOptions& options() const { return options_; }
     const std::string& host() const { return options_.host; }
     std::uint16_t port() const { return options_.port; }
     std::size_t connection_count() const;

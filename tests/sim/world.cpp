@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/sim/world.hpp"
 
+#include <algorithm>
+
 namespace kq::sim {
 namespace {
 
-// A crash on a crash on a crash: how often a start may fail in a row before it counts as broken.
-constexpr int start_attempts_max = 20;
-
-std::chrono::milliseconds random_ms(Random& random, std::uint64_t least, std::uint64_t most) {
-    return Millis(static_cast<std::int64_t>(least + random.below(most - least + 1)));
-}
+// What requests may hold, where the world limits it, and the largest of them.
+constexpr std::int64_t request_memory_max = 40'000;
+constexpr std::int64_t request_max = 20'000;
 
 NodeOptions node_options(Random& random, LogSink* log) {
     NodeOptions options;
@@ -19,25 +18,36 @@ NodeOptions node_options(Random& random, LogSink* log) {
         // Small segments and indexes, so that rolling and recovery happen all the time.
         {"log.roll.ms", std::to_string(500 + random.below(4000))},
         {"log.index.interval.bytes", std::to_string(random.below(4096))},
-        {"log.retention.ms", "-1"},
+        // A wall clock that jumps by a day must not make a broker delete anything (I36).
+        {"log.retention.ms", "7200000"},
+        {"log.retention.check.interval.ms", std::to_string(100 + random.below(2000))},
         {"auto.create.topics.enable", "false"},
     };
+    if (random.chance(0.3)) {
+        options.configs.emplace_back("queued.max.request.bytes",
+                                     std::to_string(request_memory_max));
+        options.request_memory_max = request_memory_max + request_max;
+    }
     return options;
 }
 
 }  // namespace
 
 OneBrokerWorld::OneBrokerWorld(std::uint64_t seed, LogSink* log)
-    : scheduler_(seed), network_(scheduler_) {
+    : scheduler_(seed), network_(scheduler_), logger_(log != nullptr ? Logger(*log) : Logger()) {
     auto& random = scheduler_.random();
     node_ = std::make_unique<Node>(scheduler_, network_, node_options(random, log));
     auto topics = 1 + random.below(2);
     for (std::uint64_t t = 0; t < topics; ++t) {
-        topics_.push_back(
-            {"topic-" + std::to_string(t), static_cast<std::int32_t>(1 + random.below(3))});
+        topics_.push_back({"topic-" + std::to_string(t),
+                           static_cast<std::int32_t>(1 + random.below(3)), random.chance(0.25)});
+        if (!topics_.back().deletes) continue;
+        for (std::int32_t p = 0; p < topics_.back().partitions; ++p)
+            ledger_.allow_deletion({topics_.back().name, PartitionIndex(p)});
     }
-    clients_ = std::make_unique<ClientWorld>(ClientWorld{
-        scheduler_, network_, ledger_, Endpoint{node_->host(), node_->port()}, topics_});
+    clients_ = std::make_unique<ClientWorld>(ClientWorld{scheduler_, network_, ledger_,
+                                                         Endpoint{node_->host(), node_->port()},
+                                                         topics_, random.chance(0.25)});
 }
 
 OneBrokerWorld::~OneBrokerWorld() {
@@ -45,10 +55,21 @@ OneBrokerWorld::~OneBrokerWorld() {
     producers_.clear();
 }
 
+void OneBrokerWorld::struck(const std::string& kind) {
+    ++counts_[kind];
+    logger_.info("fault", {kv("kind", kind)});
+}
+
 bool OneBrokerWorld::is_broken() {
     node_->reap();
     if (node_->failure() && !disk_is_bad_ && !ledger_.broken()) {
         ledger_.fail("broker", "it gave up: " + node_->failure()->text());
+    }
+    if (auto most = node_->options().request_memory_max; most > 0 && node_->is_running()) {
+        auto held = node_->metric("kq_request_memory_bytes");
+        if (held > most) {
+            ledger_.fail("I33", std::to_string(held) + " bytes of requests are held");
+        }
     }
     return ledger_.broken().has_value();
 }
@@ -77,11 +98,15 @@ bool OneBrokerWorld::create_topics() {
     AdminCore admin(host.loop, *host.network, host.random, client_options(*clients_));
     std::vector<NewTopic> wanted;
     for (const auto& topic : topics_) {
-        wanted.push_back({.name = topic.name,
-                          .partitions = topic.partitions,
-                          .replication_factor = 1,
-                          .assignment = {},
-                          .configs = {}});
+        wanted.push_back(
+            {.name = topic.name,
+             .partitions = topic.partitions,
+             .replication_factor = 1,
+             .assignment = {},
+             .configs = topic.deletes
+                            ? std::vector<std::pair<std::string, std::string>>{{"retention.bytes",
+                                                                                "20000"}}
+                            : std::vector<std::pair<std::string, std::string>>{}});
     }
     bool created = false;
     admin.create_topics(wanted, false, scheduler_.now() + 30s,
@@ -96,151 +121,6 @@ bool OneBrokerWorld::create_topics() {
                             created = true;
                         });
     return run_until([&] { return created; }, 60s);
-}
-
-// ---- faults
-
-void OneBrokerWorld::crash(bool power) {
-    power ? node_->power_off() : node_->kill();
-    auto& random = scheduler_.random();
-    for (int attempt = 0;; ++attempt) {
-        run_for(random_ms(random, 1, 2000));
-        if (random.chance(0.3)) damage_caches();
-        if (is_broken() || !start_broker()) return;
-        // Often it dies again while it recovers.
-        if (attempt == start_attempts_max || !random.chance(0.25)) return;
-        run_for(std::chrono::microseconds(random.below(30'000)));
-        if (is_broken() || !node_->is_running()) return;
-        random.chance(0.5) ? node_->power_off() : node_->kill();
-    }
-}
-
-// Deletes or flips files that can be rebuilt (I29), while the broker is down.
-void OneBrokerWorld::damage_caches() {
-    auto& disk = node_->disk();
-    auto& random = scheduler_.random();
-    auto is_cache = [](const std::string& name) {
-        auto ends = [&](std::string_view end) { return name.ends_with(end); };
-        return ends(".index") || ends(".timeindex") || ends(".snapshot") ||
-               name == "recovery-point-offset-checkpoint" ||
-               name == "replication-offset-checkpoint";
-    };
-    auto damage = [&](const std::string& path) {
-        auto info = disk.info(path);
-        if (!info.ok()) return;
-        if (random.chance(0.5) || info.value().size == 0) {
-            KQ_CHECK(disk.unlink(path).ok());
-        } else {
-            disk.flip_bit(path, random.below(info.value().size), static_cast<int>(random.below(8)));
-        }
-    };
-    auto names = disk.list("/data");
-    if (!names.ok()) return;
-    for (const auto& name : names.value()) {
-        auto path = "/data/" + name;
-        if (is_cache(name) && random.chance(0.2)) damage(path);
-        if (!name.starts_with("topic-")) continue;
-        auto files = disk.list(path);
-        if (!files.ok()) continue;
-        for (const auto& file : files.value()) {
-            if (is_cache(file) && random.chance(0.2)) damage(path + "/" + file);
-        }
-    }
-}
-
-// The disk is full for a while: what does not fit is refused, and later taken (RELIABILITY 3). The
-// broker may die meanwhile; its start may be refused until there is room.
-void OneBrokerWorld::fill_disk() {
-    auto& random = scheduler_.random();
-    auto& disk = node_->disk();
-    auto space = disk.free_space("/data");
-    KQ_CHECK(space.ok());
-    auto used = space.value().total_bytes - space.value().free_bytes;
-    disk.set_capacity(used + random.below(400'000));
-    run_for(random_ms(random, 100, 5000));
-    if (random.chance(0.3) && node_->is_running()) {
-        random.chance(0.5) ? node_->power_off() : node_->kill();
-        auto started = node_->start();
-        if (!started.ok() && started.code() != Errc::disk_full) {
-            ledger_.fail("disk full", "the broker does not start: " + started.error().text());
-        }
-        disk_is_bad_ = true;  // it may find out later that it cannot begin
-        run_for(random_ms(random, 10, 2000));
-    }
-    disk.clear_faults();
-    end_bad_disk();
-}
-
-// The disk answers writes or a sync with an error: what it holds is not believed any more (I31).
-// The broker gives its only directory up, and with it itself.
-void OneBrokerWorld::break_disk() {
-    auto& random = scheduler_.random();
-    disk_is_bad_ = true;
-    random.chance(0.6) ? node_->disk().fail_next_sync() : node_->disk().fail_writes();
-    run_for(random_ms(random, 1, 4000));
-    node_->disk().clear_faults();
-    // A broker that believes the disk again is found out when the power fails.
-    if (node_->is_running() && random.chance(0.5)) node_->power_off();
-    end_bad_disk();
-}
-
-void OneBrokerWorld::end_bad_disk() {
-    if (node_->is_running() && node_->failure()) node_->kill();
-    disk_is_bad_ = false;
-    if (!is_broken() && !node_->is_running()) start_broker();
-}
-
-void OneBrokerWorld::one_fault() {
-    auto& random = scheduler_.random();
-    if (!node_->is_running()) {
-        start_broker();
-        return;
-    }
-    ++faults_;
-    switch (random.below(11)) {
-        case 0:
-        case 1:
-            crash(false);
-            break;
-        case 2:
-        case 3:
-            crash(true);
-            break;
-        case 4:
-            network_.cut_all(node_->host());
-            break;
-        case 5:
-            network_.set_cut_chance(random.chance(0.5) ? 0.02 : 0);
-            break;
-        case 6:
-            node_->jump_wall_clock(
-                Millis(static_cast<std::int64_t>(random.below(172'800'000)) - 86'400'000));
-            break;
-        case 7:
-            if (!producers_.empty()) producers_[random.below(producers_.size())]->replace();
-            break;
-        case 8:
-            fill_disk();
-            break;
-        case 9:
-            break_disk();
-            break;
-        default:
-            if (!node_->is_stopping() && node_->is_serving()) {
-                node_->stop();
-                if (run_until([&] { return !node_->is_running(); }, 60s)) {
-                    if (!node_->stopped_cleanly()) {
-                        ledger_.fail("stop", "the broker did not stop cleanly");
-                    }
-                    if (random.chance(0.3)) node_->power_off_machine();
-                    run_for(random_ms(random, 1, 1000));
-                    start_broker();
-                } else {
-                    ledger_.fail("stop", "the broker does not stop");
-                }
-            }
-            break;
-    }
 }
 
 // ---- healing and the last look
@@ -266,71 +146,134 @@ void OneBrokerWorld::heal() {
     ledger_.fail("liveness", "the broker does not serve 60 s after the last fault");
 }
 
-void OneBrokerWorld::read_everything() {
+bool OneBrokerWorld::read_all(const OnRecord& on_record,
+                              const std::function<void(Error)>& refused) {
     ClientHost host(*clients_, "last-reader");
     ConsumerOptions options;
     options.client = client_options(*clients_);
     ConsumerCore consumer(host.loop, *host.network, host.random, options);
     std::vector<Assignment> assignments;
-    std::map<TopicPartition, std::vector<RecordName>> records;
     for (const auto& topic : topics_) {
         for (std::int32_t p = 0; p < topic.partitions; ++p) {
-            TopicPartition partition{topic.name, PartitionIndex(p)};
-            records[partition];
-            assignments.push_back({partition, Position::from_start(), Position::from_end()});
+            assignments.push_back(
+                {{topic.name, PartitionIndex(p)}, Position::from_start(), Position::from_end()});
         }
     }
     bool assigned = false;
+    std::optional<Error> trouble;
     consumer.assign(std::move(assignments), scheduler_.now() + 60s, [&](const Status& status) {
-        if (!status.ok()) ledger_.fail("liveness", status.error().text());
+        if (!status.ok()) trouble = status.error();
         assigned = true;
     });
-    if (!run_until([&] { return assigned; }, 90s)) return;
-    bool ready = false;
-    std::function<void()> wait = [&] {
-        ready = false;
+    if (!run_until([&] { return assigned; }, 90s)) return false;
+    while (!trouble && !consumer.finished()) {
+        bool ready = false;
         consumer.when_ready([&] { ready = true; });
-    };
-    while (!consumer.finished()) {
-        wait();
         if (!run_until([&] { return ready; }, 60s)) {
             ledger_.fail("liveness", "the last reader does not come to the end");
-            return;
+            return false;
         }
         for (;;) {
             auto fetched = consumer.take();
-            if (!fetched.ok()) {
-                ledger_.fail("I1", "the last reader was told: " + fetched.error().text());
-                return;
-            }
-            if (!fetched.value()) break;
+            if (!fetched.ok()) trouble = fetched.error();
+            if (!fetched.ok() || !fetched.value()) break;
             for (;;) {
                 auto next = fetched.value()->next();
-                if (!next.ok()) {
-                    ledger_.fail("I28", "the last reader got " + next.error().text());
-                    return;
-                }
-                if (next.value() == nullptr) break;
-                auto& list = records[fetched.value()->partition()];
-                ledger_.on_position(fetched.value()->partition(),
-                                    Offset(static_cast<std::int64_t>(list.size())),
-                                    next.value()->offset);
+                if (!next.ok()) trouble = next.error();
+                if (!next.ok() || next.value() == nullptr) break;
                 auto name = RecordName::parse(as_text(*next.value()->value));
                 if (!name) {
                     ledger_.fail("I28", "a record that nobody sent was read");
-                    return;
+                    return false;
                 }
-                ledger_.on_read(fetched.value()->partition(), next.value()->offset, *name);
-                list.push_back(*name);
+                on_record(fetched.value()->partition(), next.value()->offset, *name);
             }
+            if (trouble) break;
         }
     }
-    for (const auto& [partition, list] : records)
-        ledger_.on_final(partition, list);
+    if (trouble) refused(*trouble);
+    return !trouble;
+}
+
+void OneBrokerWorld::read_everything() {
+    struct Found {
+        Offset start{0};
+        std::vector<RecordName> records;
+    };
+    std::map<TopicPartition, Found> all;
+    bool whole = false;
+    bool overtaken = true;  // by retention, which deletes what is being read
+    for (int attempt = 0; overtaken && attempt < 50 && !is_broken(); ++attempt) {
+        overtaken = false;
+        all.clear();
+        for (const auto& topic : topics_) {
+            for (std::int32_t p = 0; p < topic.partitions; ++p)
+                all[{topic.name, PartitionIndex(p)}];
+        }
+        whole = read_all(
+            [&](const TopicPartition& partition, Offset offset, const RecordName& name) {
+                auto& found = all[partition];
+                if (found.records.empty() && ledger_.may_delete(partition)) found.start = offset;
+                auto count = static_cast<std::int64_t>(found.records.size());
+                ledger_.on_position(partition, found.start + count, offset);
+                ledger_.on_read(partition, offset, name);
+                found.records.push_back(name);
+            },
+            [&](const Error& error) {
+                overtaken = error.code == Errc::offset_out_of_range &&
+                            std::any_of(topics_.begin(), topics_.end(),
+                                        [](const SimTopic& topic) { return topic.deletes; });
+                if (!overtaken) ledger_.fail("I1", "the last reader was told: " + error.text());
+            });
+    }
+    if (!whole) return;
+    for (const auto& [partition, found] : all)
+        ledger_.on_final(partition, found.start, found.records);
     // A world in which nothing happened proves nothing.
     if (ledger_.acked_count() == 0 || ledger_.read_count() == 0) {
         ledger_.fail("world", "no record was acknowledged and read");
     }
+}
+
+// I28, with which the run ends: one bit of one segment is flipped. Records may be lost by it, none
+// may be read as another one, and the broker serves the rest.
+void OneBrokerWorld::flip_a_bit() {
+    auto& random = scheduler_.random();
+    auto& disk = node_->disk();
+    random.chance(0.5) ? node_->kill() : node_->stop();
+    if (!run_until([&] { return !node_->is_running(); }, 60s)) {
+        return ledger_.fail("stop", "the broker does not stop");
+    }
+    std::vector<std::string> segments;
+    const auto partitions = disk.list("/data");
+    KQ_CHECK(partitions.ok());
+    for (const auto& name : partitions.value()) {
+        if (!name.starts_with("topic-")) continue;
+        const auto files = disk.list("/data/" + name);
+        KQ_CHECK(files.ok());
+        for (const auto& file : files.value()) {
+            auto path = "/data/" + name + "/" + file;
+            if (file.ends_with(".log") && disk.info(path).value().size > 0)
+                segments.push_back(path);
+        }
+    }
+    if (segments.empty()) return;
+    const auto& path = segments[random.below(segments.size())];
+    disk.flip_bit(path, random.below(disk.info(path).value().size),
+                  static_cast<int>(random.below(8)));
+    struck("flipped bit");
+    if (!start_broker() || !run_until([&] { return node_->is_serving(); }, 60s)) {
+        return ledger_.fail("I28", "the broker does not serve after a bit was flipped");
+    }
+    read_all([&](const TopicPartition& partition, Offset offset,
+                 const RecordName& name) { ledger_.on_read_after_damage(partition, offset, name); },
+             [&](const Error& error) {
+                 bool told =
+                     error.code == Errc::bad_data || error.code == Errc::offset_out_of_range ||
+                     error.code == Errc::corrupt_message || error.code == Errc::kafka_storage_error;
+                 if (!told) ledger_.fail("I28", "after a bit was flipped: " + error.text());
+                 if (told) struck("damage told to a reader");
+             });
 }
 
 // I34: with the clients gone a broker is as it was before they came.
@@ -359,8 +302,8 @@ RunResult OneBrokerWorld::run() {
     if (start_broker() && run_until([&] { return node_->is_serving(); }, 30s) && create_topics()) {
         auto producer_count = 1 + random.below(3);
         for (std::uint64_t i = 0; i < producer_count; ++i) {
-            producers_.push_back(
-                std::make_unique<SimProducer>(*clients_, static_cast<std::int32_t>(i), true));
+            producers_.push_back(std::make_unique<SimProducer>(
+                *clients_, static_cast<std::int32_t>(i), i == 0 || random.chance(0.7)));
             producers_.back()->start();
         }
         for (int i = 0; i < 2; ++i) {
@@ -375,6 +318,7 @@ RunResult OneBrokerWorld::run() {
         if (!is_broken()) heal();
         if (!is_broken()) read_everything();
         if (!is_broken()) check_nothing_left();
+        if (!is_broken() && random.chance(0.3)) flip_a_bit();
     } else if (!ledger_.broken()) {
         ledger_.fail("liveness", "the broker does not serve 30 s after its start");
     }
@@ -383,7 +327,8 @@ RunResult OneBrokerWorld::run() {
             .steps = scheduler_.step_count(),
             .acked = ledger_.acked_count(),
             .read = ledger_.read_count(),
-            .faults = faults_};
+            .counts = counts_,
+            .lasted = scheduler_.now().time_since_epoch()};
 }
 
 }  // namespace kq::sim

@@ -7,13 +7,17 @@
 // it any part of what was not synced, torn at sectors; caches (indexes, producer snapshots, epoch
 // files that can be rebuilt, recovery points) are deleted or flipped while it is down. Connections
 // are cut; bytes are late and come in pieces. The disk fills up and gets room again; writes and
-// syncs fail. Wall clocks jump. Producers are replaced in the middle of their work.
+// syncs fail. Wall clocks jump. Producers are replaced in the middle of their work. Topics come and
+// go; retention deletes. At the very end of some runs a bit of a segment is flipped.
 //
 // shape    set-up, faults (safety), healing, then within 60 virtual seconds: everything that was
 //          taken has its fate, everything acknowledged is read, and nothing is left over
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,8 +37,14 @@ struct RunResult {
     std::uint64_t steps = 0;
     std::size_t acked = 0;
     std::size_t read = 0;
-    int faults = 0;
+    std::map<std::string, int> counts;   // of each kind of fault that struck
+    std::chrono::nanoseconds lasted{0};  // virtual time
 };
+
+inline std::chrono::milliseconds random_ms(Random& random, std::uint64_t least,
+                                           std::uint64_t most) {
+    return Millis(static_cast<std::int64_t>(least + random.below(most - least + 1)));
+}
 
 class OneBrokerWorld {
 public:
@@ -50,25 +60,38 @@ private:
 
     bool start_broker();
     bool create_topics();
+
+    // Faults (world_faults.cpp).
+    void struck(const std::string& kind);
     void one_fault();
+    void die(bool power);
     void crash(bool power);
     void damage_caches();
     void fill_disk();
     void break_disk();
     void end_bad_disk();
+    void jump_clock();
+    void change_topics();
+    void stop_and_start();
+
     void heal();
+    using OnRecord = std::function<void(const TopicPartition&, Offset, const RecordName&)>;
+    bool read_all(const OnRecord& on_record, const std::function<void(Error)>& refused);
     void read_everything();
+    void flip_a_bit();
     void check_nothing_left();
 
     SimScheduler scheduler_;
     SimNetwork network_;
+    Logger logger_;
     Ledger ledger_;
     std::unique_ptr<Node> node_;
     std::vector<SimTopic> topics_;
     std::unique_ptr<ClientWorld> clients_;
     std::vector<std::unique_ptr<SimProducer>> producers_;
     std::vector<std::unique_ptr<SimReader>> readers_;
-    int faults_ = 0;
+    std::map<std::string, int> counts_;
+    int extra_topics_ = 0;
     bool disk_is_bad_ = false;  // the broker may give up
 };
 
