@@ -7,7 +7,7 @@ import tarfile
 from dataclasses import dataclass
 
 import rawwire as raw
-from harness import HERE, KafkaBroker, KqBroker, check, equal, lines, test
+from harness import HERE, Failure, KafkaBroker, KqBroker, check, equal, lines, run, test
 
 SOURCE = HERE / "directories"
 # Nothing may be too old, however late the tests run.
@@ -183,9 +183,19 @@ def formatted(context):
     context.kq("kq-produce", "ours", "-p", "1", stdin=b"one\ntwo\n", broker=broker)
     check(cluster in context.java.tool("cluster", "cluster-id", "--bootstrap-server",
                                        broker.address).stdout.decode(), "another cluster id")
-    equal(broker.terminate(), 0, "exit status")
+    # Each sees the other's lock.
     context.started.append(kafka)
+    try:
+        kafka.start()
+        raise AssertionError("Apache Kafka started on a directory that kq holds")
+    except Failure as left:
+        check("Failed to acquire lock on file .lock" in kafka.log.read_text(), f"Kafka said {left}")
+    equal(broker.terminate(), 0, "exit status")
+    kafka.log.unlink()
     kafka.start()
+    second = run(broker.command(), ok=(4,))
+    check(b"[KQ_LOCKED]" in second.stderr and str(kafka.data).encode() in second.stderr,
+          f"kq said {second.stderr!r}")
     found = context.java.tool("get-offsets", "--bootstrap-server", kafka.address, "--topic", "ours",
                               "--time", "latest").stdout.decode().split()
     equal(sorted(found), ["ours:0:0", "ours:1:2"], "log ends")
