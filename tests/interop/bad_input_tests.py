@@ -287,3 +287,26 @@ def does_not_read(context):
         check(rss < 256 * 1024, f"{rss} KiB are held for a client that does not read")
         with raw.Connection(context.broker.address) as other:
             equal(raw.fetched(other.ask(raw.fetch(topic, 0))), 0, "another client's fetch")
+
+
+@test("connections beyond max.connections and max.connections.per.ip are closed", "kq")
+def connection_limits(context):
+    for setting, limit in (("max.connections.per.ip", 3), ("max.connections", 5)):
+        broker = context.new_broker(settings={setting: str(limit)}).start()
+        versions = raw.request(18, 0, b"")
+        held = [raw.Connection(broker.address) for _ in range(limit)]
+        check(all(c.ask(versions) for c in held), f"{limit} connections are not served")
+        with raw.Connection(broker.address) as beyond:
+            check(beyond.is_closed(), f"connection {limit + 1} is not closed: {setting}={limit}")
+        check(all(c.ask(versions) for c in held), "the others suffered")
+        held.pop().socket.close()
+        for attempt in range(100):  # the broker has to notice
+            with raw.Connection(broker.address) as again:
+                if again.ask(versions):
+                    break
+            time.sleep(0.05)
+        else:
+            check(False, "there is no room after one has gone")
+        for connection in held:
+            connection.socket.close()
+        equal(broker.terminate(), 0, "exit status")
