@@ -119,6 +119,50 @@ def test_settings_that_cannot_be_honoured_are_refused(t):
             t.contains(first_line(ran), "-X: " if "-X" in words else path + ": ")
 
 
+KAFKA_FILE = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.bootstrap.servers=localhost:9093
+listeners=PLAINTEXT://127.0.0.1:0,CONTROLLER://:9093
+inter.broker.listener.name=PLAINTEXT
+advertised.listeners=PLAINTEXT://127.0.0.1:%d,CONTROLLER://localhost:9093
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_SSL:SASL_SSL
+num.network.threads=3
+num.io.threads=8
+socket.send.buffer.bytes=102400
+socket.receive.buffer.bytes=102400
+socket.request.max.bytes=104857600
+log.dirs=%s
+num.partitions=4
+num.recovery.threads.per.data.dir=2
+offsets.topic.replication.factor=1
+share.coordinator.state.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+log.retention.hours=168
+log.segment.bytes=1073741824
+log.retention.check.interval.ms=300000
+"""
+
+
+def test_a_file_like_the_one_that_kafka_comes_with_is_taken_as_it_is(t):
+    path = os.path.join(t.directory, "server.properties")
+    data = os.path.join(t.directory, "kraft-combined-logs")
+    port = free_port()
+    open(path, "w").write(KAFKA_FILE.replace(":0,", ":%d," % port) % (port, data))
+    ready = os.path.join(t.directory, "ready-file")
+    process = t.start("kq-broker", "--config", path, "--ready-file", ready)
+    deadline = time.monotonic() + 10
+    while not os.path.exists(ready) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    address = "127.0.0.1:%d" % port
+    t.contains(t.run("kq-topics", "create", "four", "-b", address).out, "(4 partitions, 1 replica)")
+    t.true(os.path.isdir(os.path.join(data, "four-3")), "log.dirs is not where the records are")
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
+
+
 def test_settings_without_effect_are_told(t):
     path = os.path.join(t.directory, "server.properties")
     open(path, "w").write("log.cleaner.enable=false\nnum.io.threads=3\nnum.partitions=2\n"
