@@ -36,6 +36,7 @@ public:
         child_->signal(process_.signal());
     }
     const std::optional<Error>& failure() const { return failure_; }
+    bool was_started() const { return child_ != nullptr; }
     int status() const { return status_; }
 
 private:
@@ -79,7 +80,10 @@ int run_command(Console& console, const BrokerCommandOptions& options,
     auto served = node.serve([&child] { child.start(); });
     console.process().watch_signals(nullptr, nullptr);
     if (child.failure()) return console.fail("", *child.failure());
-    if (!served.ok()) return start_failed(console, served.error());
+    if (!served.ok()) {
+        return child.was_started() ? stopped(console, served.error())
+                                   : start_failed(console, served.error());
+    }
     return child.status();
 }
 

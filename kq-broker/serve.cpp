@@ -38,6 +38,12 @@ int start_failed(Console& console, const Error& why) {
     return console.fail(problem);
 }
 
+int stopped(Console& console, const Error& why) {
+    Problem problem{"stopped", why};
+    if (why.code == Errc::io_error || why.code == Errc::disk_full) problem.exit = exit_refused;
+    return console.fail(problem);
+}
+
 int serve(Console& console, const BrokerCommandOptions& options) {
     PosixFileSystem files;
     auto settings = settle_broker(options, console.process(), files);
@@ -54,9 +60,11 @@ int serve(Console& console, const BrokerCommandOptions& options) {
                                     &node.loop());
     auto opened = node.open();
     if (!opened.ok()) return start_failed(console, opened.error());
-    auto served = node.serve([] {});
+    bool ready = false;
+    auto served = node.serve([&ready] { ready = true; });
     console.process().watch_signals(nullptr, nullptr);
-    if (!served.ok()) return start_failed(console, served.error());
+    if (!served.ok())
+        return ready ? stopped(console, served.error()) : start_failed(console, served.error());
     return exit_ok;
 }
 

@@ -31,5 +31,7 @@ int check_settings(Console& console, const BrokerCommandOptions& options,
 
 // What kept a broker from starting, with what to try.
 int start_failed(Console& console, const Error& why);
+// What ended a broker that served, or kept it from a clean stop.
+int stopped(Console& console, const Error& why);
 
 }  // namespace kq

@@ -201,8 +201,9 @@ void Broker::leave_cluster(std::shared_ptr<Stopping> stopping) {
 void Broker::close_metadata(std::shared_ptr<Stopping> stopping) {
     stopping->timer->cancel();
     if (metadata_lost_) stopping->clean = false;
-    metadata_->stop([this, stopping] {
+    metadata_->stop([this, stopping](Status closed) {
         seams_.control.assert_here();
+        if (!closed.ok()) stopping->clean = false;
         close_logs(stopping);
     });
 }
@@ -210,8 +211,9 @@ void Broker::close_metadata(std::shared_ptr<Stopping> stopping) {
 // Last: the clean marker says that everything else is closed.
 void Broker::close_logs(std::shared_ptr<Stopping> stopping) {
     if (failed_directories_ > 0) stopping->clean = false;
-    data_plane_->stop(epoch_.value_or(BrokerEpoch{-1}), [this, stopping] {
+    data_plane_->stop(epoch_.value_or(BrokerEpoch{-1}), [this, stopping](bool clean) {
         seams_.control.assert_here();
+        stopping->clean = stopping->clean && clean;
         phase_ = Phase::stopped;
         seams_.log.info("broker has stopped", {kv("id", id_), kv("clean", stopping->clean)});
         std::exchange(stopping->on_stopped, nullptr)(stopping->clean);

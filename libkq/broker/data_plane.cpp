@@ -104,12 +104,12 @@ void DataPlane::apply(MetadataImage image, std::shared_ptr<const MetadataDelta> 
     if (std::exchange(first_image_, false)) directories_->sweep(*image, broker_);
 }
 
-void DataPlane::stop(BrokerEpoch epoch, Task on_stopped) {
+void DataPlane::stop(BrokerEpoch epoch, Callback<void(bool clean)> on_stopped) {
     seams_.control.assert_here();
     struct Stopping {
         std::size_t left;
         bool clean = true;
-        Task on_stopped;
+        Callback<void(bool)> on_stopped;
     };
     auto stopping = std::make_shared<Stopping>(Stopping{sets_.size(), true, std::move(on_stopped)});
     for (std::size_t i = 0; i < sets_.size(); ++i) {

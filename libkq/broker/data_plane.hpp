@@ -90,8 +90,8 @@ public:
     void on_directory_failed(LogDirectories::FailureCallback on_failed);
 
     // Answers what waits, closes the logs, writes the checkpoints, and, where all went well, the
-    // clean markers with `epoch`.
-    void stop(BrokerEpoch epoch, Task on_stopped);
+    // clean markers with `epoch`. on_stopped(clean) tells whether it did.
+    void stop(BrokerEpoch epoch, Callback<void(bool clean)> on_stopped);
 
 private:
     void make_loops(AskForProducerIds ask);

@@ -385,7 +385,7 @@ void LogDirectories::job_over(std::uint32_t directory) {
     for (const Directory& state : state_) {
         if (state.busy) return;
     }
-    std::exchange(on_idle_, nullptr)();
+    std::exchange(on_idle_, nullptr)(all_marked_);
 }
 
 // --- Failure and end
@@ -417,9 +417,10 @@ bool LogDirectories::is_online(std::uint32_t directory) const {
     return state_[directory].online;
 }
 
-void LogDirectories::stop(bool clean, BrokerEpoch epoch, Task on_stopped) {
+void LogDirectories::stop(bool clean, BrokerEpoch epoch, Callback<void(bool clean)> on_stopped) {
     loop_.assert_here();
     stopping_ = true;
+    all_marked_ = clean;
     for (std::uint32_t i = 0; i < state_.size(); ++i) {
         write_checkpoints(i);
         if (!clean) continue;
@@ -430,7 +431,9 @@ void LogDirectories::stop(bool clean, BrokerEpoch epoch, Task on_stopped) {
                 return online ? files->mark_clean(epoch) : done();
             },
             [this, i](Status marked) {
+                if (!state_[i].online) all_marked_ = false;
                 if (!marked.ok()) {
+                    all_marked_ = false;
                     logger_.error("the clean stop could not be marked",
                                   {kv("directory", path(i)), kv("error", marked.error())});
                 }
@@ -442,7 +445,7 @@ void LogDirectories::stop(bool clean, BrokerEpoch epoch, Task on_stopped) {
     if (idle) {
         loop_.post([this] {
             loop_.assert_here();
-            if (on_idle_ != nullptr) std::exchange(on_idle_, nullptr)();
+            if (on_idle_ != nullptr) std::exchange(on_idle_, nullptr)(all_marked_);
         });
     }
 }

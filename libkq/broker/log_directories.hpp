@@ -90,8 +90,9 @@ public:
     // deletes what was renamed for deletion by an earlier run. Once, with the first image.
     void sweep(const MetadataState& image, BrokerId self);
     // Writes the last checkpoints; with `clean` the clean markers of the directories that are
-    // online. Nothing else may be under way.
-    void stop(bool clean, BrokerEpoch epoch, Task on_stopped);
+    // online. Nothing else may be under way. on_stopped(clean) tells whether every one has its
+    // marker.
+    void stop(bool clean, BrokerEpoch epoch, Callback<void(bool clean)> on_stopped);
     bool is_online(std::uint32_t directory) const;
 
 private:
@@ -156,7 +157,8 @@ private:
     std::map<TopicPartition, std::deque<Asked>> waiting_ KQ_OWNED_BY(loop_);
     std::vector<FailureCallback> listeners_ KQ_OWNED_BY(loop_);
     bool stopping_ KQ_OWNED_BY(loop_) = false;
-    Task on_idle_ KQ_OWNED_BY(loop_);
+    bool all_marked_ KQ_OWNED_BY(loop_) = false;
+    Callback<void(bool)> on_idle_ KQ_OWNED_BY(loop_);
 };
 
 }  // namespace kq

@@ -195,7 +195,7 @@ void MetadataNode::Core::on_resigned(Epoch epoch) {
 
 // ---- stop ----
 
-void MetadataNode::Core::stop(Callback<void()> on_stopped) {
+void MetadataNode::Core::stop(Callback<void(Status)> on_stopped) {
     loop_.assert_here();
     KQ_CHECK(!stopping_);
     stopping_ = true;
@@ -214,7 +214,7 @@ void MetadataNode::Core::stop_when_settled() {
     quorum_->stop([this, stopped = std::exchange(on_stopped_, nullptr)](Status closed) mutable {
         if (!closed.ok())
             logger_.warn("metadata log did not close cleanly", {kv("error", closed.error())});
-        stopped();
+        stopped(std::move(closed));
     });
 }
 

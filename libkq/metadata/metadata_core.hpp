@@ -32,7 +32,7 @@ public:
     ~Core() override;
 
     void start(Callback<void(Status)> on_ready);
-    void stop(Callback<void()> on_stopped);
+    void stop(Callback<void(Status)> on_stopped);
     void applied(Offset offset);
 
     void register_broker(BrokerStart start, Callback<void(Result<BrokerEpoch>)> reply);
@@ -117,7 +117,7 @@ private:
 
     std::vector<wire::MetadataRecord> bootstrap_ KQ_OWNED_BY(loop_);
     Callback<void(Status)> on_ready_ KQ_OWNED_BY(loop_);
-    Callback<void()> on_stopped_ KQ_OWNED_BY(loop_);
+    Callback<void(Status)> on_stopped_ KQ_OWNED_BY(loop_);
     bool stopping_ KQ_OWNED_BY(loop_) = false;
 
     Offset applied_end_ KQ_OWNED_BY(loop_){0};

@@ -15,7 +15,7 @@ void MetadataNode::start(Callback<void(Status)> on_ready) {
     core_->start(std::move(on_ready));
 }
 
-void MetadataNode::stop(Callback<void()> on_stopped) {
+void MetadataNode::stop(Callback<void(Status)> on_stopped) {
     core_->stop(std::move(on_stopped));
 }
 

@@ -117,8 +117,9 @@ public:
 
     // Once. The listener hears of the first image before `on_ready`.
     void start(Callback<void(Status)> on_ready);
-    // Syncs what was written and closes. Everything parked is answered; on_stopped comes last.
-    void stop(Callback<void()> on_stopped);
+    // Syncs what was written and closes. Everything parked is answered; on_stopped comes last, with
+    // what kept the log from being closed in good order.
+    void stop(Callback<void(Status)> on_stopped);
 
     // Never null; empty before start() is done.
     MetadataImage image() const;

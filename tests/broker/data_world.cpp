@@ -79,7 +79,7 @@ void DataWorld::open_plane() {
 
 bool DataWorld::stop() {
     bool stopped = false;
-    control->post([&] { plane->stop(BrokerEpoch{7}, [&] { stopped = true; }); });
+    control->post([&] { plane->stop(BrokerEpoch{7}, [&](bool) { stopped = true; }); });
     const bool in_time = world.run_until([&] { return stopped; }, 30s);
     plane.reset();
     loops.clear();

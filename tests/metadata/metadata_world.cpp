@@ -91,9 +91,8 @@ void MetadataWorld::start_broker(PreviousStop previous) {
 }
 
 void MetadataWorld::stop() {
-    const auto stopped = wait_for<Status>([](MetadataNode& node, auto reply) {
-        node.stop([reply = std::move(reply)]() mutable { reply(done()); });
-    });
+    const auto stopped =
+        wait_for<Status>([](MetadataNode& node, auto reply) { node.stop(std::move(reply)); });
     REQUIRE(stopped.ok());
     process_.reset();
 }

@@ -4,6 +4,7 @@
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import time
@@ -218,3 +219,17 @@ def test_a_hang_up_is_ignored_by_a_daemon_and_stops_a_broker_on_a_terminal(t):
 
 def ignore_hangup():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+
+def test_a_stop_that_is_not_clean_is_not_called_so(t):
+    data = os.path.join(t.directory, "data")
+    process, address = started(t, "--data", data)
+    t.status(t.run("kq-topics", "create", "lost", "-b", address), 0)
+    t.status(t.run("kq-produce", "lost", "-b", address, stdin="a\n"), 0)
+    shutil.rmtree(os.path.join(data, "lost-0"))
+    process.send_signal(signal.SIGTERM)
+    said = process.communicate(timeout=10)[1].decode()
+    t.equal(process.returncode, 4)
+    t.contains(said, "clean=false")
+    t.contains(said, "kq-broker: stopped: the broker could not be stopped cleanly")
+    t.true(not os.path.exists(os.path.join(data, ".kafka_cleanshutdown")), "a clean marker")
