@@ -10,6 +10,7 @@ import argparse
 import concurrent.futures
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,9 @@ SIM_SEEDS = 500
 MUTANT_SEARCH_SEEDS = 2000
 FUZZ_SECONDS = 20
 FUZZ_SECONDS_REQUESTS = 120
+
+# Sources of a floor in one unit of the builds of this file.
+UNITS = ["CMAKE_UNITY_BUILD=ON", "CMAKE_UNITY_BUILD_BATCH_SIZE=16"]
 
 SANITIZERS = {
     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
@@ -191,7 +195,7 @@ def step_house():
 
 
 def step_release():
-    return cmake_build("release", "check", BUILD)
+    return cmake_build("release", "check", BUILD, UNITS)
 
 
 def step_unit():
@@ -204,7 +208,7 @@ def step_tools():
 
 def step_asan():
     # Without the programs, which are what their floors are: they would double the linking.
-    return cmake_build("asan", "asan", ASAN, ["CMAKE_UNITY_BUILD=ON", "KQ_PROGRAMS=OFF"])
+    return cmake_build("asan", "asan", ASAN, [*UNITS, "KQ_PROGRAMS=OFF"])
 
 
 def step_asan_unit():
@@ -333,15 +337,21 @@ TSAN_TESTS = ["kq-test-base", "kq-test-net", "kq-test-loops"]
 def step_tsan():
     known = (ROOT / "tests/CMakeLists.txt").read_text()
     tests = [t for t in TSAN_TESTS if f"kq_test({t} " in known]
-    outcome = cmake_build("tsan", "tsan", TSAN, ["CMAKE_UNITY_BUILD=ON"], tests)
+    outcome = cmake_build("tsan", "tsan", TSAN, UNITS, tests)
     if outcome.failed == 0:
         outcome.add(unit_tests("tsan", TSAN, SANITIZERS, 600, tests))
     return outcome
 
 
 def step_interop():
-    return counted_script(
-        "interop", [sys.executable, "tests/interop/run.py", "--bin", BUILD / "bin"], 1800)
+    outcome = Outcome()
+    if os.environ.get("CI") == "true":
+        for program, package in (("java", "openjdk-17-jdk-headless"), ("mvn", "maven")):
+            if shutil.which(program) is None:
+                outcome.fail(f"interop: no {program}: with CI=true it is required; install {package}")
+    outcome.add(counted_script(
+        "interop", [sys.executable, "tests/interop/run.py", "--bin", BUILD / "bin"], 1800))
+    return outcome
 
 
 # name, what it needs, function, what it is

@@ -42,6 +42,11 @@ WRONG = {
         ("libkq/storage/c.cpp", BODY + "throw Oops();\n", "'throw'"),
         ("libkq/storage/d.cpp", BODY + "::new (place) Thing();\n", "'new'"),
     ],
+    "loops": [
+        ("libkq/broker/a.hpp", CARD + "class A {\n    Loop& loop_;\n    int n_ = 0;\n};\n", "n_"),
+        ("libkq/net/b.hpp", CARD + "class B {\n    EpollLoop& loop_;\n    std::vector<int> v_;\n};\n",
+         "v_"),
+    ],
     "namespaces": [
         ("libkq/storage/a.cpp", BODY + "namespace kq::storage {\n}\n", "kq::storage"),
         ("libkq/storage/b.cpp", BODY + "namespace kq {\nnamespace detail {\n}\n}\n", "detail"),
@@ -98,6 +103,11 @@ RIGHT = {
                             "struct Right {\n    Right(const Right&) = delete;\n"
                             "    std::string say() const { return \"new delete ::open( std::mutex\"; }\n"
                             "};\n}  // namespace kq\n",
+    "libkq/net/right.hpp": CARD + "#define KQ_OWNED_BY(x)\nnamespace kq {\nstruct Loop {\n"
+                           "    void assert_here() {}\n};\nstruct Logger {};\nclass Loops {\npublic:\n"
+                           "    void f() { loop_.assert_here(); }\n\nprivate:\n    Loop& loop_;\n"
+                           "    const int a_ = 1;\n    int b_ KQ_OWNED_BY(loop_) = 0;\n    Logger log_;\n"
+                           "    int c_ = 2;  // made once\n    Logger& d_;\n};\n}  // namespace kq\n",
     "libkq/base/right.cpp": BODY + '#include "base/right.hpp"\n\n#include <mutex>\n\n'
                             "std::mutex guards_the_seam;\n",
     "libkq/storage/right.cpp": BODY + '#include "base/right.hpp"\n\n'

@@ -182,6 +182,34 @@ def ownership(tree):
             yield f"{source.path}:{code.count(chr(10), 0, match.start()) + 1}: '{word}' in kq"
 
 
+def loops(tree):
+    """What belongs to a loop says so: beside a member `Loop& x` every member is KQ_OWNED_BY it, const,
+    a reference, a type that asks for its loop itself, or explained by a comment."""
+    headers = [s for s in tree.sources if s.in_library and s.path.endswith(".hpp")]
+    bodies = {s.path: s.code for s in tree.sources}
+    careful = {"Logger"}  # may be used from any thread
+    for source in headers:
+        body = bodies.get(source.path.removesuffix(".hpp") + ".cpp", "")
+        if ".assert_here()" in source.code + body:
+            careful |= {name.split("::")[-1] for name in defined_types(source.code)}
+    # Members stand one level in.
+    loop = re.compile(r"    (?:Epoll)?Loop& \w+_;")
+    member = re.compile(r"    (?!return |friend |using |static |const )([\w:][\w:<>,*() ]*?) \*?(\w+_)"
+                        r"(?: = [^;]*|\{[^;]*\})?;(.*)")
+    for source in headers:
+        lines = source.text.splitlines()
+        if source.path == "libkq/base/loop.hpp" or not any(loop.match(line) for line in lines):
+            continue
+        for number, line in enumerate(lines, 1):
+            match = member.fullmatch(line)
+            if not match or "&" in match[1] or "KQ_OWNED_BY" in line or match[1] in careful:
+                continue
+            if match[1].startswith("std::shared_ptr<const ") or match[2] == "options_":
+                continue
+            if "//" not in match[3] and not lines[number - 2].strip().startswith("//"):
+                yield f"{source.path}:{number}: '{match[2]}' does not say which loop owns it"
+
+
 def namespaces(tree):
     """kq, kq::wire, kq::sim, kq::cli; no deeper."""
     allowed = {"kq", "kq::wire", "kq::sim", "kq::cli", "std", "toml"}
@@ -423,7 +451,7 @@ def scripts(tree):
                 yield at(source, error.lineno, error.msg)
 
 
-RULES = [floors, libraries, seams, ownership, namespaces, one_definition, cards, todo, names, config_effects,
+RULES = [floors, libraries, seams, ownership, loops, namespaces, one_definition, cards, todo, names, config_effects,
          manuals, made_pages, links, scripts, formatting, headers]
 
 
