@@ -50,7 +50,8 @@ public:
             limit);
     }
 
-    // The answer; an Error where the connection ends before it.
+    // The answer, whose views are good until the next one; an Error where the connection ends
+    // before it.
     template <class Response, class Request>
     Result<Response> ask(const Request& request, std::int16_t version_max) {
         if (connection == nullptr || connection->is_closed()) connect();
@@ -58,6 +59,7 @@ public:
         client.post([&] {
             auto version = connection->version_for(Request::info, version_max).value();
             connection->send(request, version, world.now() + 20s, [&](Result<kq::Answer> got) {
+                if (got.ok()) answered = got.value().frame;
                 answer = got.ok() ? wire::decode<Response>(got.value().body, got.value().version)
                                   : Result<Response>(got.error());
             });
@@ -136,6 +138,7 @@ public:
     SimLoop client{world};
     std::unique_ptr<Network> client_network = network.network_for(client, "client");
     std::unique_ptr<BrokerConnection> connection;
+    SharedBytes answered;  // the frame of the last answer
 
 private:
     static NodeOptions options_with(Configs configs, LogSink& sink) {
