@@ -199,7 +199,10 @@ void RowPrinter::append_item(Bytes& out, const Row& row) const {
 }
 
 void RowPrinter::finish() {
-    if (for_people()) print_table();
+    if (for_people()) {
+        print_table();
+        rows_.clear();  // what comes next is a table of its own
+    }
     if (form_ != Form::json) return;
     Bytes& out = console_->buffer();
     append_text(out, "{\"schema\":" + json_string(schema_.name) + ",\"items\":[");
