@@ -431,6 +431,7 @@ void LogDirectories::stop(bool clean, BrokerEpoch epoch, Callback<void(bool clea
                 return online ? files->mark_clean(epoch) : done();
             },
             [this, i](Status marked) {
+                loop_.assert_here();
                 if (!state_[i].online) all_marked_ = false;
                 if (!marked.ok()) {
                     all_marked_ = false;

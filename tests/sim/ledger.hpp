@@ -78,8 +78,8 @@ private:
 
     std::map<std::int32_t, Promise> promises_;
     std::map<RecordName, Place> acked_;
-    std::map<Place, RecordName> at_;     // acked or read
-    std::map<RecordName, Place> where_;  // of idempotent producers' records
+    std::map<Place, RecordName> at_;             // acked or read
+    std::map<RecordName, Place> where_;          // of idempotent producers' records
     std::map<RecordName, std::string> refused_;  // and what the producer was told
     std::map<TopicPartition, Range> offsets_;
     std::set<TopicPartition> deletable_;
