@@ -98,7 +98,8 @@ std::string MetricRegistry::render() const {
 std::int64_t MetricRegistry::value(std::string_view name, const Labels& labels) const {
     std::lock_guard lock(mutex_);
     auto family = families_.find(name);
-    if (family == families_.end()) return 0;
+    // Whoever asks for a misspelt one would compare with 0 for ever, and be content.
+    KQ_CHECK_MSG(family != families_.end(), "a metric that nobody defined was asked for");
     auto series = family->second.series.find(labels);
     return series == family->second.series.end() ? 0 : series->second.sum();
 }

@@ -87,7 +87,7 @@ public:
 
     // Prometheus text, sorted by name and labels.
     std::string render() const;
-    // The sum of one series; 0 where there is none. For tests and the status port.
+    // The sum of one series; 0 for labels without one. For tests. Requires: the name is defined.
     std::int64_t value(std::string_view name, const Labels& labels = {}) const;
 
 private:

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/counters.hpp"
 
+#include <csignal>
+
 #include <catch2/catch.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace kq;
 
@@ -39,4 +43,22 @@ TEST_CASE("what is counted elsewhere is asked for its value, as long as somebody
         CHECK(metrics.value("kq_bytes") == 109);
     }
     CHECK(metrics.value("kq_bytes") == 0);
+}
+
+TEST_CASE("a metric that nobody defined has no value, not even 0", "[base]") {
+    MetricRegistry metrics;
+    metrics.counter("kq_requests_total", "Requests.", {{"api", "Fetch"}}).add();
+    CHECK(metrics.value("kq_requests_total", {{"api", "Produce"}}) == 0);
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        std::signal(SIGABRT, SIG_DFL);  // not Catch's report
+        ::close(STDERR_FILENO);
+        static_cast<void>(metrics.value("kq_request_total"));
+        ::_exit(0);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(WIFSIGNALED(status));
+    CHECK(WTERMSIG(status) == SIGABRT);
 }
