@@ -55,6 +55,15 @@ Status check_log_is_there(FileSystem& files, const std::string& directory,
                      ": put its .log files back, or move the log directories away and start anew");
 }
 
+Status check_committed_end(const std::string& directory, Offset end, Offset committed_end) {
+    if (end >= committed_end) return done();
+    return Error(Errc::corrupt_file,
+                 "the metadata log in " + directory + " ends at " + std::to_string(end.value) +
+                     ", and was committed up to " + std::to_string(committed_end.value) +
+                     " when this node stopped: put the missing part back, or move the log "
+                     "directories away and start anew");
+}
+
 Status visit_records(const BatchHeader& header, ByteView batch,
                      const std::function<Status(const RecordView&)>& visit) {
     Decompressor codecs;
@@ -178,14 +187,7 @@ Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Lo
                                              std::to_string(log.log_start().value) +
                                              " and no snapshot there reaches so far");
     }
-    if (std::max(log.log_end(), hints.log_start) < committed_end) {
-        return Error(Errc::corrupt_file,
-                     "the metadata log in " + directory + " ends at " +
-                         std::to_string(log.log_end().value) + ", and was committed up to " +
-                         std::to_string(committed_end.value) +
-                         " when this node stopped: put the missing part back, or move the log "
-                         "directories away and start anew");
-    }
+    KQ_TRY(check_committed_end(directory, std::max(log.log_end(), hints.log_start), committed_end));
     if (log.log_end() < hints.log_start) {
         // A snapshot was fetched, and the log had not followed it yet.
         KQ_TRY(log.truncate_fully_and_start_at(hints.log_start));
@@ -213,6 +215,8 @@ Status scan_metadata_records(FileSystem& files, const std::string& directory,
                              const std::function<Status(const RecordView&)>& visit) {
     if (!files.exists(directory)) return done();
     KQ_LET(const auto state, read_quorum_state(files, directory + "/quorum-state"));
+    KQ_TRY(check_log_is_there(files, directory, state));
+    KQ_LET(const auto committed_end, read_committed_end(files, Logger(), directory));
     KQ_LET(const auto snapshot, load_newest_snapshot(files, directory));
     Offset from{0};
     if (snapshot) {
@@ -220,6 +224,7 @@ Status scan_metadata_records(FileSystem& files, const std::string& directory,
         KQ_TRY(for_each_snapshot_record(*snapshot->content, visit));
     }
     KQ_LET(const auto names, files.list(directory));
+    Offset end = from;
     VoterHistory voters;
     for (const auto& name : names) {
         if (!name.ends_with(".log")) continue;
@@ -228,6 +233,7 @@ Status scan_metadata_records(FileSystem& files, const std::string& directory,
             for_each_batch(content, [&](const BatchHeader& header, ByteView batch) -> Status {
                 // The torn end of the log: whoever opens it cuts it there.
                 if (!check_crc(batch).ok()) return Error(Errc::corrupt_message);
+                end = std::max(end, header.next_offset());
                 if (header.next_offset() <= from) return done();
                 return visit_records(header, batch, [&](const RecordView& record) {
                     return header.is_control() ? apply_control_record(voters, record, false)
@@ -236,7 +242,7 @@ Status scan_metadata_records(FileSystem& files, const std::string& directory,
             });
         if (!walked.ok() && walked.code() != Errc::corrupt_message) return walked.error();
     }
-    return done();
+    return check_committed_end(directory, end, committed_end);
 }
 
 Status write_first_voters(FileSystem& files, const std::string& directory, const VoterSet& voters,

@@ -345,6 +345,11 @@ TEST_CASE("a node whose log is gone or cut does not take an empty one for the cl
     world.settle();
     const std::string log = directory + "/00000000000000000000.log";
     const auto refused = [&](const std::string& why) {
+        // Before anything is opened, too.
+        const auto scanned =
+            scan_metadata_records(world.files, directory, [](const auto&) { return done(); });
+        CHECK(scanned.code() == Errc::corrupt_file);
+        CHECK(scanned.error().message.find(why) != std::string::npos);
         const auto started = world.start();
         CHECK(started.code() == Errc::corrupt_file);
         CAPTURE(started.error().message);
