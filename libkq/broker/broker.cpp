@@ -193,6 +193,7 @@ Status Broker::open_planes() {
 
     std::vector<Acceptor::Target> targets;
     auto session_options = session_options_of(*options_.config);
+    session_options.strangers = &strangers_;
     for (std::size_t i = 0; i < seams_.data.size(); ++i) {
         auto side =
             std::make_unique<DataSide>(seams_.data[i].loop, seams_.data[i].network, request_memory_,

@@ -122,6 +122,7 @@ private:
     std::vector<ListenerEndpoint> endpoints_;
     std::vector<Endpoint> bound_;
 
+    LogLimiter strangers_;
     MemoryBudget request_memory_;
     MetricRegistry::Observation request_memory_gauge_;
     std::unique_ptr<MetadataNode> metadata_;

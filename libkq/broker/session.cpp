@@ -16,6 +16,18 @@ constexpr std::size_t receive_bytes_max = 256 * 1024;  // in one call
 constexpr int receives_per_turn_max = 4;               // then the others' turn
 constexpr std::string_view anonymous = "User:ANONYMOUS";
 
+// What a client speaks that is no client of Kafka's, from the four bytes where a size should be;
+// "" where nothing is known.
+std::string_view foreign_speech(ByteView first) {
+    if (first[0] == 0x16 && first[1] == 3) return "TLS";  // a handshake record of SSL 3 or TLS 1
+    const auto text = as_text(first.first(4));
+    for (const std::string_view start :
+         {"GET ", "HEAD", "POST", "PUT ", "DELE", "OPTI", "PATC", "CONN", "TRAC", "PRI ", "HTTP"}) {
+        if (text == start) return "HTTP";
+    }
+    return {};
+}
+
 }  // namespace
 
 void RequestSlot::answer(Chain frame, Millis pause) {
@@ -166,7 +178,10 @@ void Session::process_unread() {
     while (!closed_ && unread_.bytes.size() >= wire::frame_size_bytes) {
         auto size = wire::frame_size(unread_.bytes.first(wire::frame_size_bytes),
                                      wire::frame_bytes_min, sessions_.options_.frame_bytes_max);
-        if (!size.ok()) return close("frame_size", size.error());
+        if (!size.ok()) {
+            tell_stranger();
+            return close("frame_size", size.error());
+        }
         auto whole = wire::frame_size_bytes + size.value();
         if (unread_.bytes.size() < whole) {
             if (size.value() > small_frame_bytes_max) {
@@ -184,6 +199,17 @@ void Session::process_unread() {
         start_request(frame, unread_.hold);
     }
     if (!closed_) keep_unread();
+}
+
+// A client on the wrong port, or a listener that should have been of another protocol: a person may
+// have to act, and hears of each source once in a while.
+void Session::tell_stranger() {
+    const auto speech = foreign_speech(unread_.bytes.first(wire::frame_size_bytes));
+    auto* limiter = sessions_.options_.strangers;
+    if (speech.empty() || limiter == nullptr) return;
+    if (!limiter->allows(peer_.host, loop_.clock().mono())) return;
+    sessions_.log_.warn("a client speaks another protocol than its listener",
+                        {kv("peer", peer_.host), kv("listener", listener_), kv("speaks", speech)});
 }
 
 // Produce requests may follow one another while they are worked on; everything else is alone.

@@ -71,6 +71,7 @@ private:
     bool start_large(std::size_t frame_bytes) KQ_ON(loop_);
     void process() KQ_ON(loop_);
     void process_unread() KQ_ON(loop_);
+    void tell_stranger() KQ_ON(loop_);
     void start_request(MutableBytes frame, std::shared_ptr<const void> hold) KQ_ON(loop_);
     void keep_unread() KQ_ON(loop_);
     void wait_for_memory() KQ_ON(loop_);

@@ -13,6 +13,7 @@
 
 #include "base/counters.hpp"
 #include "base/log.hpp"
+#include "base/log_limiter.hpp"
 #include "broker/session.hpp"
 
 namespace kq {
@@ -25,6 +26,7 @@ struct SessionOptions {
     std::uint64_t output_bytes_max = 256u << 20;  // unsent, then the connection is closed
     std::uint64_t output_bytes_pause = 1u << 20;  // unsent, then nothing new is started
     std::size_t produce_pipeline_max = 8;
+    LogLimiter* strangers = nullptr;  // of lines on who speaks TLS or HTTP here; null: no lines
 };
 
 // Takes a request: decodes it, answers through the slot, now or later.

@@ -72,7 +72,8 @@ struct Scene {
     explicit Scene(SessionOptions options = {}, std::uint64_t memory = 64 << 20,
                    std::uint64_t seed = 1)
         : world(seed), budget(memory) {
-        sessions = std::make_unique<Sessions>(server, *server_network, budget, metrics, Logger{},
+        options.strangers = &strangers;
+        sessions = std::make_unique<Sessions>(server, *server_network, budget, metrics, Logger(log),
                                               options, handler);
         listener =
             server_network
@@ -113,6 +114,8 @@ struct Scene {
     std::unique_ptr<Network> client_network = network.network_for(client, "client");
     MemoryBudget budget;
     MetricRegistry metrics;
+    MemoryLogSink log;
+    LogLimiter strangers;
     Patient handler;
     std::unique_ptr<Sessions> sessions;
     std::unique_ptr<Listener> listener;
@@ -216,6 +219,36 @@ TEST_CASE("sizes that cannot be are not believed, and nothing is allocated for t
         CHECK(scene.budget.used() == 0);
         CHECK(scene.over == 1);
     }
+}
+
+TEST_CASE("TLS and HTTP on a listener of Kafka's are told once a minute", "[broker]") {
+    Scene scene;
+    const auto lines = [&] {
+        std::size_t count = 0;
+        for (const auto& line : scene.log.lines())
+            count += line.find("another protocol") != std::string::npos ? 1 : 0;
+        return count;
+    };
+    const auto greet = [&](std::string_view text) {
+        auto client = scene.connect();
+        client->say(text);
+        CHECK(scene.until([&] { return client->closed != Errc::none; }, 1s));
+    };
+    greet(std::string_view("\0\0\0\7nonsense", 12));  // somebody's bug: nothing to configure
+    CHECK(lines() == 0);
+    greet("\x16\x03\x01\x02 and so on");
+    REQUIRE(lines() == 1);
+    CHECK(scene.log.contains("speaks=TLS"));
+    CHECK(scene.log.contains("peer=client"));
+    CHECK(scene.log.contains("listener=PLAINTEXT"));
+    for (int i = 0; i < 100; ++i)
+        greet("GET / HTTP/1.1\r\n\r\n");
+    CHECK(lines() == 1);
+    scene.world.run_for(61s);
+    greet("GET / HTTP/1.1\r\n\r\n");
+    CHECK(lines() == 2);
+    CHECK(scene.log.contains("speaks=HTTP"));
+    CHECK(scene.closed("frame_size") == 103);
 }
 
 TEST_CASE("half a frame is waited for 30 s, a dripping one not for ever", "[broker]") {
