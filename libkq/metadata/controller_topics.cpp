@@ -180,13 +180,30 @@ std::vector<wire::CreateTopicsResponse::CreatableTopicConfigs> described(
     return result;
 }
 
-// Adds the records of one new topic.
-Result<Created> create_one(const MetadataState& state, const Creatable& topic,
+std::int64_t partition_count(const MetadataState& state) {
+    std::int64_t count = 0;
+    for (const auto& [name, topic] : state.topics_by_name)
+        count += topic->partition_count();
+    return count;
+}
+
+// Every partition costs its brokers memory and descriptors for as long as it is there.
+Status check_room(std::int64_t there, std::size_t wanted, const ControllerContext& context) {
+    const auto limit = context.config.integer("kq.partitions.max");
+    if (there + static_cast<std::int64_t>(wanted) <= limit) return done();
+    return Error(Errc::policy_violation,
+                 "all topics together have at most " + std::to_string(limit) +
+                     " partitions (kq.partitions.max); there are " + std::to_string(there));
+}
+
+// Adds the records of one new topic. `there`: the partitions of all others.
+Result<Created> create_one(const MetadataState& state, const Creatable& topic, std::int64_t there,
                            const ControllerContext& context,
                            std::vector<wire::MetadataRecord>& records) {
     KQ_TRY(check_new_name(state, topic.name));
     KQ_LET(const auto configs, check_configs(topic));
     KQ_LET(const auto assignment, assignment_of(state, topic, context));
+    KQ_TRY(check_room(there, assignment.size(), context));
 
     Uuid id = context.random.uuid();
     while (state.topic(id) != nullptr)
@@ -226,6 +243,7 @@ MetadataDecision<wire::CreateTopicsResponse> create_topics(const MetadataState& 
         ++times_named[topic.name];
     std::map<std::string, std::string> new_keys;  // collision key -> name, of this request
     std::int64_t partitions = 0;
+    std::int64_t there = partition_count(state);
     for (const auto& topic : request.topics) {
         // Named twice, it is answered once.
         auto& times = times_named[topic.name];
@@ -248,12 +266,13 @@ MetadataDecision<wire::CreateTopicsResponse> create_topics(const MetadataState& 
             : !is_new ? Result<Created>(Error(Errc::invalid_topic_exception,
                                               "topic '" + topic.name + "' collides with topic '" +
                                                   place->second + "' of the same request"))
-                      : create_one(state, topic, context, records);
+                      : create_one(state, topic, there, context, records);
         if (!created.ok()) {
             if (is_new) new_keys.erase(place);
             decision.response.topics.push_back(refused(topic.name, created.error()));
             continue;
         }
+        there += created.value().num_partitions;
         if (request.validate_only) {
             created.value().topic_id = Uuid{};
         } else {

@@ -182,6 +182,38 @@ TEST_CASE("topics of one request stand and fall alone", "[metadata]") {
     CHECK(cluster.state().topics_by_name.size() == 3);
 }
 
+TEST_CASE("all topics together have a bounded number of partitions", "[metadata]") {
+    Cluster cluster(2);
+    REQUIRE(cluster.config.set("kq.partitions.max", "10").ok());
+    const auto full = wire_code(Errc::policy_violation);
+    CHECK(cluster.create("wide", 11, 1).error_code == full);
+    CHECK(cluster.create("seven", 7, 2).error_code == 0);  // replicas do not count
+    const auto refused = cluster.create("four", 4, 1);
+    CHECK(refused.error_code == full);
+    CHECK(refused.error_message->find("kq.partitions.max") != std::string::npos);
+    CHECK(cluster.records == 0);
+    // Within one request, too: the first that fits is made.
+    wire::CreateTopicsRequest request;
+    request.topics = {
+        {"two", 2, 1, {}, {}}, {"another", 2, 1, {}, {}}, {"one", -1, -1, {{0, {1}}}, {}}};
+    request.validate_only = true;
+    CHECK(cluster.create(request).topics.at(1).error_code == full);
+    request.validate_only = false;
+    auto response = cluster.create(request);
+    CHECK(response.topics.at(0).error_code == 0);
+    CHECK(response.topics.at(1).error_code == full);
+    CHECK(response.topics.at(2).error_code == 0);
+    CHECK(cluster.create("more", 1, 1).error_code == full);
+    // A lower limit takes nothing away; what is deleted makes room.
+    REQUIRE(cluster.config.set("kq.partitions.max", "4").ok());
+    CHECK(cluster.create("more", 1, 1).error_code == full);
+    wire::DeleteTopicsRequest deleted;
+    deleted.topic_names = {"seven"};
+    cluster.apply(delete_topics(cluster.state(), deleted).records);
+    CHECK(cluster.create("more", 1, 1).error_code == 0);
+    CHECK(cluster.create("yet-more", 1, 1).error_code == full);
+}
+
 TEST_CASE("a request that only checks changes nothing", "[metadata]") {
     Cluster cluster(1);
     wire::CreateTopicsRequest request;
