@@ -17,12 +17,18 @@
 namespace kq {
 
 struct RefusedSetting {
-    std::string_view name;
-    std::string why;  // a whole sentence, without the name
+    std::string_view name;  // of a setting of the ConfigSet that was asked about
+    std::string why;        // a whole sentence, without the name
 };
 
-// A broker alone, a quorum of several, an authorizer: going on as if nobody had asked for them
-// would split a cluster or open it to everybody.
+// The row that a broker's setting goes by: its own, or for `listener.name.NAME.KEY` that of KEY.
+// Null for names that no table knows (a plug-in's).
+const ConfigDef* row_of_setting(std::string_view name);
+// Whether kq does something with it today.
+bool has_effect(std::string_view name);
+
+// A broker alone, a quorum of several, an authorizer, TLS, SASL: going on as if nobody had asked
+// for them would split a cluster or leave it open to everybody.
 std::optional<RefusedSetting> refused_setting(const ConfigSet& config);
 
 // Settings that were given another value than their default although kq does nothing with them.

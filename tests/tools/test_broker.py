@@ -86,7 +86,8 @@ def test_check_prints_what_would_count(t):
     path = t.file("broker.toml", "num.partitions = 3\n")
     ran = t.status(t.run("kq-broker", "check", "--config", path, "-f", "json"), 0)
     rows = {item["name"]: item for item in json.loads(ran.out)["items"]}
-    t.equal(rows["num.partitions"], {"name": "num.partitions", "value": "3", "origin": path})
+    t.equal(rows["num.partitions"], {"name": "num.partitions", "value": "3", "origin": path,
+                                     "effect": "yes"})
     t.true(len(json.loads(t.run("kq-broker", "check", "--all", "-f", "json").out)["items"]) > 100,
            "--all")
 
@@ -111,7 +112,11 @@ def test_settings_that_cannot_be_honoured_are_refused(t):
                           ("controller.quorum.voters=1@a:1,2@b:2", "it names 2 voters"),
                           ("controller.quorum.voters=2@b:2", "'2@b:2' is not this node"),
                           ("controller.quorum.bootstrap.servers=a:1,b:2", "it names 2 controllers"),
-                          ("authorizer.class.name=some.Authorizer", "'some.Authorizer' is not built")]:
+                          ("authorizer.class.name=some.A", "'some.A' is not built"),
+                          ("security.inter.broker.protocol=SASL_SSL", "'SASL_SSL' is not built"),
+                          ("sasl.enabled.mechanisms=PLAIN", "SASL is not built yet"),
+                          ("ssl.keystore.location=/etc/k.p12", "TLS is not built yet"),
+                          ("ssl.client.auth=required", "every listener is open to everybody")]:
         open(path, "w").write(setting + "\n")
         for words in [["--ephemeral", "--config", path], ["check", "--config", path],
                       ["--ephemeral", "-X", setting]]:
@@ -164,12 +169,27 @@ def test_a_file_like_the_one_that_kafka_comes_with_is_taken_as_it_is(t):
     t.equal(wait_for(process), 0)
 
 
+def test_settings_of_one_listener_and_of_plugins_are_judged_too(t):
+    path = os.path.join(t.directory, "server.properties")
+    open(path, "w").write("listener.name.plaintext.ssl.keystore.location=/etc/k.p12\n")
+    ran = t.status(t.run("kq-broker", "check", "--config", path), 2)
+    t.contains(first_line(ran), "listener.name.plaintext.ssl.keystore.location: TLS is not built")
+    open(path, "w").write("listener.name.plaintext.max.connections=7\nmy.plugin.secret=x\n"
+                          "ssl.client.auth=none\n")
+    ran = t.status(t.run("kq-broker", "check", "--config", path, "-f", "tsv"), 0)
+    t.contains(ran.out, "my.plugin.secret\t(hidden)\t%s\tunknown\n" % path)
+    t.contains(ran.out, "listener.name.plaintext.max.connections\t7\t%s\tnot yet\n" % path)
+
+
 def test_settings_without_effect_are_told(t):
     path = os.path.join(t.directory, "server.properties")
     open(path, "w").write("log.cleaner.enable=false\nnum.io.threads=3\nnum.partitions=2\n"
                           "log.cleaner.threads=1\n")
     ran = t.status(t.run("kq-broker", "check", "--config", path), 0)
     t.contains(ran.err, "no effect in kq yet: log.cleaner.enable, num.io.threads\n")
+    ran = t.status(t.run("kq-broker", "check", "--config", path, "-f", "tsv"), 0)
+    t.contains(ran.out, "num.io.threads\t3\t%s\tnot yet\n" % path)
+    t.contains(ran.out, "num.partitions\t2\t%s\tyes\n" % path)
     process, _ = started(t, "--ephemeral", "--config", path)
     process.send_signal(signal.SIGTERM)
     t.contains(process.communicate(timeout=10)[1].decode(),
@@ -178,7 +198,7 @@ def test_settings_without_effect_are_told(t):
 
 def test_broker_id_is_the_older_name_of_node_id(t):
     ran = t.status(t.run("kq-broker", "check", "-X", "broker.id=7", "-f", "tsv"), 0)
-    t.contains(ran.out, "node.id\t7\t-X\n")
+    t.contains(ran.out, "node.id\t7\t-X\tyes\n")
     process, address = started(t, "--ephemeral", "-X", "broker.id=7")
     t.contains(t.run("kq-topics", "create", "seven", "-b", address).out, "created seven")
     t.contains(t.run("kq-topics", "describe", "seven", "-b", address, "-f", "tsv", "--columns",
@@ -233,3 +253,21 @@ def test_a_stop_that_is_not_clean_is_not_called_so(t):
     t.contains(said, "clean=false")
     t.contains(said, "kq-broker: stopped: the broker could not be stopped cleanly")
     t.true(not os.path.exists(os.path.join(data, ".kafka_cleanshutdown")), "a clean marker")
+
+
+def test_a_broker_whose_metadata_log_is_gone_changes_nothing(t):
+    data = os.path.join(t.directory, "data")
+    t.status(t.run("kq-broker", "run", "--data", data, "--", "kq-topics", "create", "t", "-q"), 0)
+    log = os.path.join(data, "__cluster_metadata-0", "00000000000000000000.log")
+    os.rename(log, log + ".away")
+    before = sorted(os.listdir(data))
+    for _ in range(2):
+        ran = t.run("kq-broker", "--data", data, "--listen", "127.0.0.1:0")
+        t.true(ran.status not in (0, None), str(ran))
+        t.contains(ran.err, "the metadata log in " + os.path.dirname(log) + " is gone")
+    os.truncate(log + ".away", os.path.getsize(log + ".away") - 1)
+    os.rename(log + ".away", log)
+    ran = t.run("kq-broker", "--data", data, "--listen", "127.0.0.1:0")
+    t.contains(ran.err, "when this node stopped: put the missing part back")
+    t.equal(sorted(os.listdir(data)), before)
+    t.true("t-0" in before and ".kafka_cleanshutdown" in before, str(before))
