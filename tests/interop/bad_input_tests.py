@@ -195,6 +195,9 @@ def bad_produce(context):
         for what, content, error in [
                 ("acks of 2", raw.produce(topic, sound, acks=2), 21),
                 ("acks of -2", raw.produce(topic, sound, acks=-2), 21),
+                ("a negative timeout", raw.produce(topic, sound, timeout=-1), 42),
+                ("a negative timeout that would not count",
+                 raw.produce(topic, sound, acks=1, timeout=-1), 42),
                 ("a partition that is not there", raw.produce(topic, sound, partition=99), 3),
                 ("a negative partition", raw.produce(topic, sound, partition=-1), 3),
                 ("a topic that is not there", raw.produce("no-such-topic", sound), 3),
@@ -242,6 +245,7 @@ def bad_fetch(context):
                 ("past the end", raw.fetch(topic, 3), 1),
                 ("far past the end", raw.fetch(topic, 1 << 62), 1),
                 ("a negative offset", raw.fetch(topic, -1), 1),
+                ("a negative max_bytes", raw.fetch(topic, 0, max_bytes=-1), 42),
                 ("a partition that is not there", raw.fetch(topic, 0, partition=5), 3),
                 ("a topic that is not there", raw.fetch("no-such-topic", 0), 3)]:
             answer = connection.ask(content)
