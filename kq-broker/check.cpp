@@ -60,7 +60,7 @@ int check_settings(Console& console, const BrokerCommandOptions& options,
         const auto* row = row_of_setting(name);
         const bool hidden = row == nullptr || row->is_sensitive();
         auto origin = std::find_if(origins.begin(), origins.end(),
-                                   [&](const auto& other) { return other.name == name; });
+                                   [&key = name](const auto& other) { return other.name == key; });
         printer.value().add({name, hidden ? "(hidden)" : value,
                              origin == origins.end() ? "default" : origin->origin,
                              effect_of(name)});
