@@ -29,7 +29,7 @@ Command table(AllOptions& options) {
     run.operands = {{"CMD",
                      "the command and its arguments, after --; KQ_BOOTSTRAP tells it where "
                      "the broker is",
-                     into(options.command), 1, Operand::any_number}};
+                     into(options.command), 1, Operand::any_number, true}};
     run.examples = {{"kq-broker run -- make test", "tests with a broker of their own"}};
 
     run.run = [&options] { return run_command(*options.console, options.broker, options.command); };

@@ -28,11 +28,11 @@ public:
             std::make_unique<DescriptorWatch>(node_.loop(), child_->native_handle(),
                                               DescriptorWatch::For::reading, [this] { end(); });
     }
-    // A signal to us is one to the command, whose end ends us. INT comes from a terminal, which has
-    // sent it to the command already.
+    // A signal to us is one to the command, whose end ends us. A terminal has sent it to the
+    // command already.
     void pass_signal_on() {
         if (child_ == nullptr) return node_.stop();
-        if (std::exchange(passed_, true) || process_.signal() == SIGINT) return;
+        if (std::exchange(passed_, true) || process_.signal_is_of_terminal()) return;
         child_->signal(process_.signal());
     }
     const std::optional<Error>& failure() const { return failure_; }

@@ -4,8 +4,9 @@
 #include <cerrno>
 #include <system_error>
 
+#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,43 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     return out;
 }
 
+// In the new process, until it is the command. Other threads of ours may have held any lock when it
+// was made, so nothing is called here that takes one.
+[[noreturn]] void become_command(char* const* words, char* const* environment, pid_t parent,
+                                 int failure_pipe) {
+    // What we ignore, handle or block is ours; the command starts as if from a shell.
+    struct sigaction as_usual {};
+    as_usual.sa_handler = SIG_DFL;
+    for (int number = 1; number < NSIG; ++number)
+        ::sigaction(number, &as_usual, nullptr);
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigprocmask(SIG_SETMASK, &none, nullptr);
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    if (::getppid() != parent) ::_exit(128 + SIGTERM);  // too late to be told
+    ::execvpe(words[0], words, environment);
+    const int failure = errno;
+    [[maybe_unused]] auto written = ::write(failure_pipe, &failure, sizeof(failure));
+    ::_exit(127);
+}
+
+// What kept the command from running, or 0 when the pipe was closed by its start.
+int failure_of(int pipe) {
+    int failure = 0;
+    while (true) {
+        auto got = ::read(pipe, &failure, sizeof(failure));
+        if (got < 0 && errno == EINTR) continue;
+        return got == static_cast<ssize_t>(sizeof(failure)) ? failure : 0;
+    }
+}
+
+Error cannot_run(const std::string& command, int failure) {
+    auto code = failure == ENOENT   ? Errc::not_found
+                : failure == EACCES ? Errc::permission_denied
+                                    : Errc::io_error;
+    return Error{code, "cannot run '" + command + "': " + std::generic_category().message(failure)};
+}
+
 }  // namespace
 
 Result<ChildProcess> ChildProcess::start(
@@ -51,27 +89,19 @@ Result<ChildProcess> ChildProcess::start(
     auto environment = environment_with(variables);
     auto word_pointers = pointers_to(words);
     auto environment_pointers = pointers_to(environment);
-    // What we ignore or block is ours; the child starts as if from a shell.
-    posix_spawnattr_t attributes;
-    ::posix_spawnattr_init(&attributes);
-    sigset_t every;
-    sigset_t none;
-    ::sigfillset(&every);
-    ::sigemptyset(&none);
-    ::posix_spawnattr_setsigdefault(&attributes, &every);
-    ::posix_spawnattr_setsigmask(&attributes, &none);
-    ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    pid_t pid = 0;
-    int failure = ::posix_spawnp(&pid, words[0].c_str(), nullptr, &attributes, word_pointers.data(),
-                                 environment_pointers.data());
-    ::posix_spawnattr_destroy(&attributes);
-    if (failure != 0) {
-        auto code = failure == ENOENT   ? Errc::not_found
-                    : failure == EACCES ? Errc::permission_denied
-                                        : Errc::io_error;
-        return Error{
-            code, "cannot run '" + command[0] + "': " + std::generic_category().message(failure)};
+    int ends[2] = {-1, -1};
+    if (::pipe2(ends, O_CLOEXEC) != 0) return cannot_run(command[0], errno);
+    const pid_t self = ::getpid();
+    const pid_t pid = ::fork();
+    if (pid == 0) become_command(word_pointers.data(), environment_pointers.data(), self, ends[1]);
+    int failure = pid < 0 ? errno : 0;
+    ::close(ends[1]);
+    if (failure == 0) {
+        failure = failure_of(ends[0]);
+        if (failure != 0) ::waitpid(pid, nullptr, 0);
     }
+    ::close(ends[0]);
+    if (failure != 0) return cannot_run(command[0], failure);
     auto descriptor = static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
     return ChildProcess(pid, descriptor);
 }

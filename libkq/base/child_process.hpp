@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ChildProcess: a command that we started and whose end we wait for.
+// ChildProcess: a command that we started and whose end we wait for. Should we end first, however
+// that happens, it is sent TERM.
 //
+// owner    the thread that started it, which must live as long as the process: its end is what the
+//          kernel tells the command of
 // errors   not_found, permission_denied: the command cannot be run; io_error
 #pragma once
 

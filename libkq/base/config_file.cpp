@@ -158,11 +158,8 @@ Result<std::vector<ConfigEntry>> parse_properties(std::string_view content, std:
 }
 
 Result<std::vector<ConfigEntry>> read_config_file(FileSystem& files, const std::string& path) {
-    auto content = read_file(files, path, file_limit);
-    if (!content.ok()) {
-        return Error(content.code(), "cannot read '" + path + "': " + content.error().message);
-    }
-    auto text = as_text(content.value());
+    KQ_LET(auto content, read_file(files, path, file_limit));
+    auto text = as_text(content);
     return path.ends_with(".properties") ? parse_properties(text, path) : parse_toml(text, path);
 }
 

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.hpp"
+
 namespace kq {
 namespace {
 
@@ -22,17 +24,20 @@ using std::chrono::steady_clock;
 
 // A handler reaches nothing but what is static: the one place in kq that has to.
 std::atomic<int> first_signal{0};
+std::atomic<bool> first_signal_of_terminal{false};
 std::atomic<bool> progress_requested{false};
 std::atomic<int> wake_handle{-1};
 std::atomic<Process::SignalHook> signal_hook{nullptr};
 std::atomic<void*> signal_context{nullptr};
 static_assert(std::atomic<int>::is_always_lock_free, "used in a signal handler");
 
-extern "C" void note_signal(int number) {
+extern "C" void note_signal(int number, siginfo_t* info, void*) {
     int saved = errno;
     if (number == SIGUSR1) {
         progress_requested.store(true);
     } else {
+        // The kernel itself sends INT for the keys of a terminal alone.
+        first_signal_of_terminal.store(info != nullptr && info->si_code == SI_KERNEL);
         int none = 0;
         if (!first_signal.compare_exchange_strong(none, number)) ::_exit(128 + number);
     }
@@ -93,6 +98,12 @@ private:
     std::string name_;
 };
 
+int handle_of(Stream stream) {
+    return stream == Stream::in    ? STDIN_FILENO
+           : stream == Stream::out ? STDOUT_FILENO
+                                   : STDERR_FILENO;
+}
+
 bool wait_writable(int handle, steady_clock::time_point until) {
     auto left = std::chrono::duration_cast<Millis>(until - steady_clock::now());
     pollfd one{handle, POLLOUT, 0};
@@ -104,6 +115,16 @@ bool wait_writable(int handle, steady_clock::time_point until) {
 PosixProcess::PosixProcess(int argc, const char* const* argv)
     : arguments_(argc > 0 ? argv + 1 : argv, argv + argc) {
     ::signal(SIGPIPE, SIG_IGN);
+    // In ascending order: open() takes the lowest number that is free.
+    for (int handle : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (::fcntl(handle, F_GETFD) >= 0 || errno != EBADF) continue;
+        KQ_CHECK(::open("/dev/null", O_RDWR) == handle);
+        missing_[static_cast<std::size_t>(handle)] = true;
+    }
+}
+
+bool PosixProcess::is_missing(Stream stream) const {
+    return missing_[static_cast<std::size_t>(handle_of(stream))];
 }
 
 std::optional<std::string> PosixProcess::variable(const std::string& name) const {
@@ -138,12 +159,16 @@ Error PosixProcess::replace_by(const std::string& program, std::vector<std::stri
         pointers.push_back(word.data());
     pointers.push_back(nullptr);
     ::signal(SIGPIPE, SIG_DFL);  // as we found it
+    for (int handle : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (missing_[static_cast<std::size_t>(handle)]) ::fcntl(handle, F_SETFD, FD_CLOEXEC);
+    }
     ::execv(program.c_str(), pointers.data());
     return error_of_errno(errno, program);
 }
 
 Result<std::unique_ptr<Input>> PosixProcess::open_input(const std::string& path) {
     if (path == "-") {
+        if (is_missing(Stream::in)) return Error{Errc::not_found, "standard input is closed"};
         return std::unique_ptr<Input>(std::make_unique<PosixInput>(STDIN_FILENO, "standard input"));
     }
     int handle = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
@@ -160,7 +185,10 @@ Result<std::unique_ptr<Input>> PosixProcess::open_input(const std::string& path)
 constexpr std::chrono::seconds patience_after_signal{5};
 
 Status PosixProcess::write(Stream stream, ByteView bytes) {
-    const int handle = stream == Stream::err ? STDERR_FILENO : STDOUT_FILENO;
+    const int handle = handle_of(stream);
+    if (stream == Stream::out && is_missing(stream)) {
+        return Error{Errc::connection_closed, "standard output is closed"};
+    }
     constexpr std::size_t large = 64 << 10;
     if (bytes.size() >= large && !output_enlarged_) {
         output_enlarged_ = true;
@@ -191,9 +219,7 @@ Status PosixProcess::write(Stream stream, ByteView bytes) {
 }
 
 bool PosixProcess::is_terminal(Stream stream) const {
-    return ::isatty(stream == Stream::in    ? STDIN_FILENO
-                    : stream == Stream::out ? STDOUT_FILENO
-                                            : STDERR_FILENO) == 1;
+    return ::isatty(handle_of(stream)) == 1;
 }
 
 int PosixProcess::terminal_columns() const {
@@ -212,7 +238,8 @@ void PosixProcess::watch_signals(SignalHook hook, void* context) {
     signal_hook.store(hook);
     if (wake_handle.load() < 0) wake_handle.store(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     struct sigaction action {};
-    action.sa_handler = note_signal;  // without SA_RESTART: a blocked call comes back
+    action.sa_sigaction = note_signal;
+    action.sa_flags = SA_SIGINFO;  // without SA_RESTART: a blocked call comes back
     ::sigemptyset(&action.sa_mask);
     for (int number : {SIGINT, SIGTERM, SIGUSR1})
         ::sigaction(number, &action, nullptr);
@@ -227,6 +254,10 @@ void PosixProcess::ignore_hangups() {
 
 int PosixProcess::signal() const {
     return first_signal.load();
+}
+
+bool PosixProcess::signal_is_of_terminal() const {
+    return first_signal_of_terminal.load();
 }
 
 bool PosixProcess::take_progress_request() {

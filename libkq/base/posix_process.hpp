@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // PosixProcess: the real Process. Making one lets a closed standard output be an error that write()
-// reports, instead of a signal.
+// reports, instead of a signal; and puts /dev/null where a standard stream was not handed to us at
+// all, so that no socket or segment becomes one. Make it before anything else is opened.
 #pragma once
+
+#include <array>
 
 #include "base/process.hpp"
 
@@ -25,10 +28,14 @@ public:
     void watch_signals(SignalHook hook, void* context) override;
     void ignore_hangups() override;
     int signal() const override;
+    bool signal_is_of_terminal() const override;
     bool take_progress_request() override;
 
 private:
+    bool is_missing(Stream stream) const;
+
     std::vector<std::string> arguments_;
+    std::array<bool, 3> missing_{};  // in, out, err: closed when we began
     bool output_enlarged_ = false;
 };
 

@@ -54,9 +54,10 @@ public:
     // Becomes another program, with these words after its name. Answers only if that failed.
     virtual Error replace_by(const std::string& program, std::vector<std::string> words) = 0;
 
-    // A path, or "-" for standard input.
+    // A path, or "-" for standard input: not_found where we were started without one.
     virtual Result<std::unique_ptr<Input>> open_input(const std::string& path) = 0;
-    // Writes all of it. `stream` is out or err.
+    // Writes all of it. `stream` is out or err. A standard output that we were started without has
+    // no reader: connection_closed.
     virtual Status write(Stream stream, ByteView bytes) = 0;
 
     virtual bool is_terminal(Stream stream) const = 0;
@@ -72,6 +73,8 @@ public:
     virtual void ignore_hangups() = 0;
     // The first INT, TERM or HUP since then, or 0.
     virtual int signal() const = 0;
+    // Whether a terminal sent that, which sends it to the commands that we run, too.
+    virtual bool signal_is_of_terminal() const = 0;
     // Whether USR1 came since the last call: somebody wants to see how far we are.
     virtual bool take_progress_request() = 0;
 };

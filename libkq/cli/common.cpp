@@ -76,6 +76,11 @@ private:
         return std::nullopt;
     }
 
+    // A file that KQ_CONFIG names wrongly is no riddle.
+    std::string origin_of_client_file() {
+        return process().variable("KQ_CONFIG") ? "KQ_CONFIG: " : "";
+    }
+
     Status read_client_file() {
         std::optional<Setting> context;
         if (auto name = process().variable("KQ_CONTEXT")) context = Setting{*name, "KQ_CONTEXT"};
@@ -89,7 +94,10 @@ private:
                                           ": there is no client file, so no context " +
                                           in_quotes(context->value)};
         }
-        KQ_LET(auto entries, read_config_file(files_, *path));
+        auto read = read_config_file(files_, *path);
+        // Whatever is wrong with it, nothing was sent.
+        if (!read.ok()) return Error{Errc::usage, origin_of_client_file() + read.error().message};
+        const auto& entries = read.value();
         if (!context) context = context_of_file(entries, *path);
         take_file(entries, *path, context);
         if (!context) return done();
@@ -202,12 +210,21 @@ private:
         return done();
     }
 
+    // What -X @FILE names is one of Kafka's, however it is called.
+    Result<std::vector<ConfigEntry>> read_properties(const std::string& path) {
+        auto content = read_file(files_, path);
+        if (!content.ok()) return content.error();
+        return parse_properties(as_text(content.value()), path);
+    }
+
     Status read_property(const std::string& text) {
         if (text.starts_with('@')) {
             std::string path = text.substr(1);
-            KQ_LET(auto content, read_file(files_, path));
-            KQ_LET(auto entries, parse_properties(as_text(content), path));
-            for (const ConfigEntry& entry : entries) {
+            auto entries = read_properties(path);
+            if (!entries.ok()) {
+                return Error{Errc::usage, "option '--property': " + entries.error().message};
+            }
+            for (const ConfigEntry& entry : entries.value()) {
                 take(entry.name, entry.value, at(path, entry.line));
             }
             return done();

@@ -94,9 +94,12 @@ std::vector<Option> always_options() {
 std::string usage_line(const Command& command, const Verb& verb) {
     std::string line = command.name;
     if (!verb.name.empty()) line += ' ' + verb.name;
+    std::string operands;
     for (const Operand& operand : verb.operands)
-        line += ' ' + operand_words(operand);
-    return line + " [OPTION...]";
+        operands += ' ' + operand_words(operand);
+    // Options of a command that follows are its own: ours stand before the "--".
+    if (verb.is_followed_by_command()) return line + " [OPTION...] --" + operands;
+    return line + operands + " [OPTION...]";
 }
 
 std::string short_help_text(const Command& command) {
@@ -119,8 +122,8 @@ std::string help_text(const Command& command, const Verb* verb) {
     std::string out = title + ": " + (whole ? command.sentence : verb->sentence) + '\n';
     add_examples(out, whole ? command.examples : verb->examples);
     out += "\nUsage:\n";
-    if (command.bare.run != nullptr && whole)
-        out += "  " + usage_line(command, command.bare) + '\n';
+    const bool has_bare = command.verbs.empty() || command.bare.run != nullptr;
+    if (has_bare && whole) out += "  " + usage_line(command, command.bare) + '\n';
     if (whole && !command.verbs.empty()) {
         for (const Verb& each : command.verbs) {
             out += line_of(usage_line(command, each), each.sentence);

@@ -203,9 +203,26 @@ private:
                       corrected(unknown_, fixed));
     }
 
+    // An option of the command that stands before no "--": "run ls -l".
+    Parsed missing_dashes(const Verb& verb) {
+        if (operands_.empty()) return unknown_option();
+        const auto& words = process_.arguments();
+        auto place = std::find(words.begin(), words.end(), verb.name);
+        auto command = std::find(place, words.end(), operands_.front());
+        std::string line = command_.name;
+        for (auto word = words.begin(); word != words.end(); ++word) {
+            line += (word == command ? " -- " : " ") + shell_word(*word);
+        }
+        return failed(Error{Errc::usage, "unknown option " + in_quotes(unknown_) +
+                                             "; the options of a command follow --"},
+                      {line});
+    }
+
     // Hands the values over, in the order of the table.
     std::optional<Parsed> bind(const Verb& verb) {
-        if (!unknown_.empty()) return unknown_option();
+        if (!unknown_.empty()) {
+            return verb.is_followed_by_command() ? missing_dashes(verb) : unknown_option();
+        }
         for (const auto& [name, known] : known_) {
             if (known.parsed->count() == 0 || belongs(name, verb)) continue;
             return failed(

@@ -52,6 +52,7 @@ struct Operand {
     Binder bind;
     int min = 1;
     int max = 1;
+    bool is_command = false;  // a command line of its own, after "--"
     static constexpr int any_number = std::numeric_limits<int>::max();
 };
 
@@ -68,6 +69,8 @@ struct Verb {
     std::vector<Example> examples = {};
     Schema schema = {};  // of what it prints; empty: it has no rows
     std::function<int()> run = {};
+
+    bool is_followed_by_command() const { return !operands.empty() && operands.back().is_command; }
 };
 
 struct Command {

@@ -114,12 +114,11 @@ Result<int> RowPrinter::find_column(std::string_view name) const {
         names.push_back(schema_.columns[i].name);
         if (names.back() == name) return static_cast<int>(i);
     }
-    std::string message = "no column " + in_quotes(name);
-    auto nearest = nearest_word(name, names);
-    if (!nearest.empty()) message += "; is " + in_quotes(nearest) + " meant?";
-    message += " There are";
+    std::string message = "no column " + in_quotes(name) + "; there are";
     for (auto each : names)
         message += (each == names.front() ? " " : ", ") + std::string(each);
+    auto nearest = nearest_word(name, names);
+    if (!nearest.empty()) message += "; is " + in_quotes(nearest) + " meant?";
     return Error{Errc::usage, message};
 }
 

@@ -4,7 +4,8 @@
 // people), tsv, json (one document), jsonl, or a template with %{column}.
 //
 // shape    create(), add() each row in the order it is to appear, fail() each item that failed,
-//          finish(); text, wide and json are written by finish(), the others row by row
+//          finish(); text, wide and json are written by finish(), the others row by row. For
+//          people several tables may follow one another, each ended by finish()
 // errors   usage: a format, column or template that does not exist, with the nearest name
 // source   kq-formats(7), "Results"
 #pragma once

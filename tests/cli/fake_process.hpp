@@ -51,6 +51,7 @@ public:
     void watch_signals(SignalHook, void*) override {}
     void ignore_hangups() override {}
     int signal() const override { return signal_number; }
+    bool signal_is_of_terminal() const override { return false; }
     bool take_progress_request() override { return false; }
 
     std::map<std::string, std::string> environment;

@@ -3,6 +3,7 @@
 
 Plain python3, no packages. A test is a function test_NAME(t) in test_*.py, with t a Test."""
 
+import fcntl
 import os
 import pty
 import select
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import termios
 import time
 
 
@@ -147,10 +149,17 @@ class Test:
 
     def start(self, *words, stdin=subprocess.PIPE, env=None, **options):
         """Starts a program and leaves it running; it is killed at the end of the test."""
-        process = subprocess.Popen([os.path.join(self.bin, words[0])] + list(words[1:]),
-                                   stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                   env=self.environment(**(env or {})), cwd=self.directory,
-                                   **options)
+        return self.start_words([os.path.join(self.bin, words[0])] + list(words[1:]), stdin, env,
+                                **options)
+
+    def start_shell(self, script, stdin=subprocess.PIPE):
+        """The same for a piece of bash."""
+        return self.start_words(["bash", "-c", script], stdin, None)
+
+    def start_words(self, words, stdin, env, **options):
+        process = subprocess.Popen(words, stdin=stdin, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, env=self.environment(**(env or {})),
+                                   cwd=self.directory, **options)
 
         def close():
             if process.poll() is None:
@@ -166,11 +175,13 @@ class Test:
         return process
 
     def start_on_terminal(self, *words, env=None):
-        """Starts a program whose three streams are a terminal; answers (process, terminal)."""
+        """Starts a program whose three streams are a terminal, which is its own: ^C written there
+        is INT to it and what it runs. Answers (process, terminal)."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen([os.path.join(self.bin, words[0])] + list(words[1:]),
                                    stdin=theirs, stdout=theirs, stderr=theirs,
                                    start_new_session=True, env=self.environment(**(env or {})),
+                                   preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
                                    cwd=self.directory)
         os.close(theirs)
 
@@ -279,6 +290,14 @@ def wait_for(process, timeout=10):
     except subprocess.TimeoutExpired:
         raise Failed("%s did not end within %s s" % (process.args, timeout))
     return 128 - status if status < 0 else status
+
+
+def wait_for_file(path, timeout=10):
+    deadline = time.monotonic() + timeout
+    while not os.path.exists(path):
+        if time.monotonic() > deadline:
+            raise Failed("%s did not appear within %s s" % (path, timeout))
+        time.sleep(0.01)
 
 
 def read_until(descriptor, part, timeout=10):

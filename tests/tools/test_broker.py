@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from harness import Failed, free_port, wait_for
+from harness import Failed, free_port, read_until, wait_for, wait_for_file
 
 
 def started(t, *options, **how):
@@ -103,6 +103,76 @@ def test_run_ends_as_its_command_did(t):
     t.equal((ran.status, ran.out), (0, ""))
     t.true(t.run("kq-broker", "run", "--", "no-such-command").status not in (0, None), "it fails")
     t.status(t.run("kq-broker", "run"), 2)
+    ran = t.fails(2, "the options of a command follow --", "kq-broker", "run", "ls", "-l")
+    t.contains(ran.err, "  try: kq-broker run -- ls -l\n")
+
+
+# Tells when it runs, and what it was sent. Its sleep is not left behind.
+TRAPS = """
+trap 'echo INT; kill $sleeper; exit 9' INT
+trap 'echo TERM; kill $sleeper; exit 8' TERM
+sleep 60 & sleeper=$!
+echo runs
+wait
+"""
+
+
+def test_run_passes_signals_on(t):
+    for number, wanted in [(signal.SIGINT, 9), (signal.SIGTERM, 8)]:
+        process = t.start("kq-broker", "run", "--", "bash", "-c", TRAPS)
+        read_until(process.stdout.fileno(), b"runs\n")
+        process.send_signal(number)
+        t.equal(wait_for(process), wanted)
+        t.equal(process.stdout.read().decode(), number.name[3:] + "\n")
+    # One that does not catch it ends of it, and so do we.
+    process = t.start("kq-broker", "run", "--", "bash", "-c", "echo runs; exec sleep 60")
+    read_until(process.stdout.fileno(), b"runs\n")
+    process.send_signal(signal.SIGINT)
+    t.equal(wait_for(process), 130)
+
+
+def test_run_leaves_the_keys_of_a_terminal_to_the_terminal(t):
+    # It sends INT to both of us: the command gets one, not two.
+    script = """
+    trap 'echo "[INT]"' INT
+    echo runs
+    for i in 1 2 3 4 5 6 7 8 9 10; do sleep 0.1; done
+    echo over
+    exit 5
+    """
+    process, terminal = t.start_on_terminal("kq-broker", "run", "--", "bash", "-c", script)
+    read_until(terminal, b"runs\r\n")
+    os.write(terminal, b"\x03")
+    said = read_until(terminal, b"over\r\n")
+    t.equal(said.count(b"[INT]"), 1, said)
+    t.equal(wait_for(process), 5)
+
+
+def test_run_takes_its_command_with_it(t):
+    process = t.start("kq-broker", "run", "--", "bash", "-c", "echo $$; exec sleep 60")
+    command = int(read_until(process.stdout.fileno(), b"\n"))
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 5
+    while os.path.exists("/proc/%d" % command):
+        t.true(time.monotonic() < deadline, "the command outlives the broker")
+        time.sleep(0.01)
+
+
+def test_a_broker_without_standard_streams_puts_nothing_in_their_place(t):
+    for closed in ["2>&-", "<&- >&- 2>&-"]:
+        ready = os.path.join(t.directory, "ready")
+        script = "exec kq-broker --data data --listen 127.0.0.1:0 --ready-file ready %s" % closed
+        process = t.start_shell(script)
+        wait_for_file(ready)
+        address = open(ready).read().split()[0].split("=")[1]
+        t.status(t.run("kq-topics", "create", "x", "--if-not-exists", "-b", address), 0)
+        t.status(t.run("kq-produce", "x", "-b", address, stdin="a\n"), 0)
+        for number in [0, 1, 2][:3 if "<" in closed else 0] + [2]:
+            t.equal(os.readlink("/proc/%d/fd/%d" % (process.pid, number)), "/dev/null", closed)
+        process.terminate()
+        t.equal(wait_for(process), 0)
+        os.unlink(ready)
 
 
 def test_settings_that_cannot_be_honoured_are_refused(t):

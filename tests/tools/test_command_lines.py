@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 PROGRAMS = ["kq-topics", "kq-produce", "kq-consume", "kq"]
@@ -78,7 +79,7 @@ def test_values_that_cannot_be_are_named(t):
     t.fails(2, "option '--partitions' does not go with 'list'", "kq-topics", "list", "-p", "3")
     t.fails(2, "'xml' is none of text, wide, tsv, json", "kq-topics", "list", "-f", "xml")
     t.fails(2, "is 'json' meant?", "kq-topics", "list", "-f", "jsn")
-    t.fails(2, "no column 'nmae'; is 'name' meant?", "kq-topics", "list", "--columns", "nmae")
+    t.fails(2, "is 'name' meant?", "kq-topics", "list", "--columns", "nmae")
     t.fails(2, "'retention.sm'; is 'retention.ms' meant?", "kq-topics", "create", "a", "-c",
             "retention.sm=7d")
     t.fails(2, "retention.ms", "kq-topics", "create", "a", "-c", "retention.ms=soon")
@@ -172,6 +173,33 @@ def test_a_context_may_forbid_changes(t):
 
 
 @no_broker
+def test_files_of_settings_that_are_not_there_are_exit_2(t):
+    for words in [["kq-topics", "list"], ["kq-produce", "x"], ["kq-consume", "x"]]:
+        t.fails(2, "option '--property': cannot open 'missing': ", *words, "-X", "@missing",
+                stdin="a\n")
+        t.fails(2, "KQ_CONFIG: cannot open 'missing.toml': ", *words, stdin="a\n",
+                env={"KQ_CONFIG": "missing.toml"})
+        t.fails(2, "directory", *words, "-X", "@.", stdin="a\n")
+        path = t.file("bad.toml", "a = = b\n")
+        t.fails(2, path + ":1", *words, stdin="a\n", env={"KQ_CONFIG": path})
+
+
+@no_broker
+def test_no_help_has_an_empty_section(t):
+    verbs = {"kq": ["explain", "help"], "kq-topics": ["list", "describe", "create", "delete"],
+             "kq-produce": [], "kq-consume": [], "kq-broker": ["run", "check"]}
+    for program, names in verbs.items():
+        for words in [[program]] + [[program, name] for name in names]:
+            text = t.status(t.run(*words, "--help"), 0).out
+            for title, body in re.findall(r"^([A-Z][a-z ]+):\n((?:  .*\n)*)", text, re.M):
+                t.true(body, "%s --help has an empty %r" % (words, title))
+            usage = re.search(r"^Usage:\n((?:  .*\n)+)", text, re.M)
+            t.true(usage and "  " + " ".join(words) in usage.group(1), text)
+    t.contains(t.run("kq-broker", "run", "--help").out,
+               "Usage:\n  kq-broker run [OPTION...] -- CMD...\n")
+
+
+@no_broker
 def test_kq_runs_the_programs_beside_it(t):
     t.equal(t.run("kq", "topics", "--help").out, t.run("kq-topics", "--help").out)
     t.equal(t.run("kq", "help", "produce").out, t.run("kq-produce", "--help").out)
@@ -199,6 +227,26 @@ def test_output_to_a_full_disk_is_an_error(t):
                               stderr=subprocess.PIPE)
     t.equal(done.returncode, 4)
     t.contains(done.stderr.decode(), "[KQ_DISK_FULL]")
+
+
+def test_streams_that_were_closed_before_the_start(t):
+    name = t.topic()
+    t.status(t.run("kq-produce", name, stdin="a\n"), 0)
+    # Nobody can read what is not there.
+    for command in ["kq-consume " + name, "kq-topics list", "kq topics list", "kq --help",
+                    "kq-topics describe %s -f json" % name, "kq-broker check --all"]:
+        ran = t.sh(command + " >&-", timeout=15)
+        t.equal((ran.status, ran.out, ran.err), (141, "", ""), command)
+    ran = t.sh("kq-produce %s <&-" % name, timeout=15)
+    t.status(ran, 2)
+    t.contains(ran.err, "kq-produce: standard input is closed")
+    # Who prints nothing does not mind; and what is said goes nowhere, not into a socket.
+    t.status(t.sh("echo b | kq-produce %s >&-" % name, timeout=15), 0)
+    t.equal(t.status(t.sh("kq-consume %s <&- 2>&-" % name, timeout=15), 0).out, "a\nb\n")
+    ran = t.sh("kq-topics describe no-such-topic 2>&-", timeout=15)
+    t.equal((ran.status, ran.out), (4, ""))
+    ran = t.sh("kq-consume %s -v <&- >&- 2>&-" % name, timeout=15)
+    t.status(ran, 141)
 
 
 @no_broker

@@ -132,6 +132,18 @@ def test_describe_shows_partitions(t):
     t.true("  try:" not in t.fails(4, "", "kq-topics", "describe", "nothing-like-it-9").err, "a guess")
 
 
+def test_describe_of_several_topics_shows_each_row_once(t):
+    names = [t.topic(count) for count in (1, 2, 3)]
+    ran = t.status(t.run("kq-topics", "describe", *names), 0)
+    blocks = ran.out.split("\n\n")
+    t.equal(len(blocks), 3)
+    for count, name, block in zip((1, 2, 3), names, blocks):
+        lines = block.splitlines()
+        t.true(lines[0].startswith(name + ": %d partition" % count), lines[0])
+        t.equal([line.split()[0] for line in lines[1:]],
+                ["PARTITION"] + [str(i) for i in range(count)], block)
+
+
 def test_delete_asks_or_needs_yes(t):
     name = t.topic(2)
     ran = t.run("kq-topics", "delete", name)
