@@ -138,9 +138,23 @@ void Node::stop() {
     });
 }
 
+namespace {
+
+// An address that stands for every one of this machine is none to dial.
+Endpoint as_dialled(Endpoint bound) {
+    if (bound.host.empty() || bound.host == "0.0.0.0") bound.host = "127.0.0.1";
+    if (bound.host == "::") bound.host = "::1";
+    return bound;
+}
+
+}  // namespace
+
 std::string Node::address() const {
-    const auto& endpoint = broker_->endpoints().front();
-    return Endpoint{endpoint.host, endpoint.port}.text();
+    std::string list;
+    for (const Endpoint& bound : broker_->bound()) {
+        list += (list.empty() ? "" : ",") + as_dialled(bound).text();
+    }
+    return list;
 }
 
 std::string Node::ready_line() const {

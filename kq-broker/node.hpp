@@ -42,7 +42,9 @@ public:
     // What a signal does instead of stop().
     void on_signal(Task task) { on_signal_ = std::move(task); }
 
-    // "127.0.0.1:9092", as clients are told.
+    // "127.0.0.1:9092": where it listens, as one on this machine dials it, whatever is advertised.
+    // With several listeners one address of each, with commas between them, as the lists of
+    // clients have it.
     std::string address() const;
     // "kafka=127.0.0.1:40117 http=127.0.0.1:40118"
     std::string ready_line() const;

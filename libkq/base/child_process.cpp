@@ -49,8 +49,12 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
     // What we ignore, handle or block is ours; the command starts as if from a shell.
     struct sigaction as_usual {};
     as_usual.sa_handler = SIG_DFL;
-    for (int number = 1; number < NSIG; ++number)
+    struct sigaction hangup {};
+    ::sigaction(SIGHUP, nullptr, &hangup);
+    for (int number = 1; number < NSIG; ++number) {
+        if (number == SIGHUP && hangup.sa_handler == SIG_IGN) continue;  // nohup
         ::sigaction(number, &as_usual, nullptr);
+    }
     sigset_t none;
     ::sigemptyset(&none);
     ::sigprocmask(SIG_SETMASK, &none, nullptr);

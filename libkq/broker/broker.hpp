@@ -74,7 +74,7 @@ public:
 
     // As clients are told; one for each listener.
     const std::vector<ListenerEndpoint>& endpoints() const { return endpoints_; }
-    // Where the listener really is; with the port that was given for port 0.
+    // Where each of them really is; with the port that was given for port 0.
     const std::vector<Endpoint>& bound() const { return bound_; }
     std::optional<Endpoint> http() const;
     const std::string& cluster_id() const { return cluster_id_; }
@@ -101,6 +101,7 @@ private:
     void register_self() KQ_ON(seams_.control);
     void go_on_starting() KQ_ON(seams_.control);
     void let_clients_in() KQ_ON(seams_.control);
+    std::string listeners_text() const;
     void start_failed(const Error& why) KQ_ON(seams_.control);
     void fail(Error why) KQ_ON(seams_.control);
     void directory_failed(std::uint32_t directory, const Error& why) KQ_ON(seams_.control);

@@ -92,15 +92,25 @@ void Broker::go_on_starting() {
     if (phase_ == Phase::unfencing && unfenced_ && applied_->is_active(id_)) let_clients_in();
 }
 
+// "PLAINTEXT://127.0.0.1:9092,LAN://0.0.0.0:9093 as kq.example.org:9093": where each listens, and
+// what it is called where that differs.
+std::string Broker::listeners_text() const {
+    std::string text;
+    for (std::size_t i = 0; i < bound_.size(); ++i) {
+        const Endpoint told{endpoints_[i].host, endpoints_[i].port};
+        text += (i == 0 ? "" : ",") + endpoints_[i].listener + "://" + bound_[i].text();
+        if (told.text() != bound_[i].text()) text += " as " + told.text();
+    }
+    return text;
+}
+
 void Broker::let_clients_in() {
     phase_ = Phase::ready;
     data_sides_.front()->loop.post([this] { acceptor_->open(); });
     if (status_ != nullptr) status_->set_not_ready_because("");
-    seams_.log.info(
-        "broker is ready",
-        {kv("id", id_), kv("cluster", cluster_id_),
-         kv("listeners", endpoints_.front().host + ':' + std::to_string(endpoints_.front().port)),
-         kv("took", seams_.control.clock().mono() - started_at_)});
+    seams_.log.info("broker is ready",
+                    {kv("id", id_), kv("cluster", cluster_id_), kv("listeners", listeners_text()),
+                     kv("took", seams_.control.clock().mono() - started_at_)});
     if (auto on_ready = std::exchange(on_ready_, nullptr)) on_ready(done());
 }
 

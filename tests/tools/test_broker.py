@@ -341,3 +341,47 @@ def test_a_broker_whose_metadata_log_is_gone_changes_nothing(t):
     t.contains(ran.err, "when this node stopped: put the missing part back")
     t.equal(sorted(os.listdir(data)), before)
     t.true("t-0" in before and ".kafka_cleanshutdown" in before, str(before))
+
+
+def test_every_listener_is_told_where_it_is_bound(t):
+    ready = os.path.join(t.directory, "ready")
+    process = t.start("kq-broker", "--ephemeral", "--ready-file", ready, "--listen",
+                      "A://127.0.0.1:0", "--listen", "B://0.0.0.0:0",
+                      "-X", "listener.security.protocol.map=A:PLAINTEXT,B:PLAINTEXT",
+                      "-X", "advertised.listeners=A://127.0.0.1:1,B://127.0.0.1:2")
+    wait_for_file(ready)
+    addresses = open(ready).read().split()[0].split("=")[1].split(",")
+    t.equal(len(addresses), 2, addresses)
+    t.true(addresses[0].startswith("127.0.0.1:"), addresses)
+    # Every address of this machine is told as one that can be dialled.
+    t.true(addresses[1].startswith(("127.0.0.1:", "[::1]:")), addresses)
+    ports = [address.rsplit(":", 1)[1] for address in addresses]
+    t.true("0" not in ports and ports[0] != ports[1], addresses)
+    t.status(t.run("kq-topics", "create", "x", "-b", addresses[0]), 0)
+    for address, told in zip(addresses, ["127.0.0.1:1", "127.0.0.1:2"]):
+        ran = t.status(t.run("kq-topics", "list", "-b", address, "-t", "5s"), 5)
+        t.contains(ran.err, " " + told, "the listener of %s" % address)
+    process.terminate()
+    t.equal(wait_for(process), 0)
+    log = process.stderr.read().decode()
+    t.contains(log, "A://127.0.0.1:%s as 127.0.0.1:1,B://" % ports[0])
+    t.contains(log, ":%s as 127.0.0.1:2" % ports[1])
+    # What `run` tells its command is where the broker is, too.
+    ran = t.run("kq-broker", "run", "--advertise", "far:1", "--", "sh", "-c",
+                "echo $KQ_BOOTSTRAP")
+    t.true(ran.out.startswith("127.0.0.1:"), ran.out)
+
+
+def test_a_broker_that_ran_did_not_fail_to_start(t):
+    data = os.path.join(t.directory, "data")
+    process, address = started(t, "--data", data)
+    t.status(t.run("kq-topics", "create", "x", "-c", "segment.bytes=1MiB", "-b", address), 0)
+    shutil.rmtree(os.path.join(data, "x-0"))
+    # The next segment has nowhere to be, and the only directory fails.
+    ran = t.run("kq-produce", "x", "-b", address, "-t", "4s", stdin=("x" * 99 + "\n") * 40_000)
+    t.true(ran.status in (3, 5, 7), str(ran))
+    t.equal(wait_for(process), 4)
+    said = [line for line in process.stderr.read().decode().splitlines()
+            if line.startswith("kq-broker: ")]
+    t.equal(len(said), 1, said)
+    t.true(said[0].startswith("kq-broker: stopped: "), said[0])
