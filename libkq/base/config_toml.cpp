@@ -75,8 +75,10 @@ Result<std::vector<ConfigEntry>> parse_toml(std::string_view content, std::strin
     if (!parsed) {
         const auto& error = parsed.error();
         std::string why(error.description());
-        // max.connections and max.connections.per.ip are one name and a table to TOML.
-        if (why.find("redefine") != std::string::npos) {
+        if (why.find("redefine existing table") != std::string::npos) {
+            why += "; its names stand in one place: all dotted, or all under one [table]";
+        } else if (why.find("redefine") != std::string::npos) {
+            // max.connections and max.connections.per.ip are one name and a table to TOML.
             why +=
                 "; a name that begins with another name needs quotes: \"max.connections.per.ip\"";
         }

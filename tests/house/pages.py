@@ -105,12 +105,18 @@ is read as Apache Kafka would read it; every other file is TOML, where dotted ke
 .Bd -literal -offset indent
 node.id = 1
 listeners = ["PLAINTEXT://127.0.0.1:9092"]
-log.dirs = ["/var/lib/kq"]
 
 [log]
+dirs = ["/var/lib/kq"]
 retention.ms = "7d"
 segment.bytes = "256MiB"
 .Ed
+.Pp
+TOML lets the names of one table stand in one place only: beside
+.Li [log]
+there is no
+.Li log.dirs
+above it.
 .Pp
 Times and sizes may bear a unit:
 .Cm us , ms , s , m , h , d , w ;
