@@ -57,6 +57,8 @@ bool Consumption::waits_for_more() const {
 
 int Consumption::run() {
     access_.wake_for_progress();
+    access_.watch_reader();
+    under_way_ = options_.topics.front();
     started_ = access_.now();
     access_.awaiting(access_.settings().bootstrap());
     auto assigned = assign();
@@ -67,19 +69,23 @@ int Consumption::run() {
     access_.console().end_progress();
     if (!read.ok()) return failed(read.error());
     tell_summary();
-    if (!flushed.ok()) return access_.console().fail("", flushed.error());
+    if (!flushed.ok()) return failed(flushed.error());
     return exit_ok;
 }
 
 int Consumption::failed(const Error& error) {
+    if (access_.reader_is_gone()) access_.console().reader_is_gone();
+    if (access_.console().output_error()) {  // no fault of the topic
+        return access_.console().fail("", *access_.console().output_error());
+    }
     std::string what;
     if (error.code == Errc::deadline_passed && options_.count) {
         what = "got " + std::to_string(written_) + " of " + counted(*options_.count, "record");
     } else if (written_ == 0) {
-        what = "cannot read " + in_quotes(options_.topics.front());
+        what = "cannot read " + in_quotes(under_way_);
     }
     Problem problem = access_.problem(what, error, consumer_->advertised_trouble());
-    problem.target = options_.topics.front();
+    problem.target = under_way_;
     if (error.code == Errc::deadline_passed && options_.count) problem.tries.clear();
     if (error.code == Errc::unknown_topic_or_partition) problem.tries = tries_;
     if (error.code == Errc::offset_out_of_range) {
@@ -98,6 +104,7 @@ Result<std::vector<std::string>> Consumption::topic_names() {
     KQ_LET(auto topics, admin.list_topics(true));
     std::vector<std::string> names;
     for (const std::string& name : options_.topics) {
+        under_way_ = name;
         const auto before = names.size();
         for (const auto& topic : topics) {
             if (topic.name == name || (!topic.is_internal && matches_glob(topic.name, name))) {
@@ -115,8 +122,11 @@ Status Consumption::assign() {
     consumer_->set_deadline(access_.deadline());
     KQ_LET(auto names, topic_names());
     std::vector<Assignment> assignments;
-    for (const std::string& topic : names)
+    for (const std::string& topic : names) {
+        under_way_ = topic;
         KQ_TRY(add_assignments(topic, assignments));
+    }
+    under_way_ = options_.topics.front();
     if (!waits_for_more()) KQ_TRY(stop_at_the_end(assignments));
     return consumer_->assign(assignments);
 }
@@ -202,7 +212,7 @@ Status Consumption::read_all() {
     while (!consumer_->finished() && !done_counting()) {
         auto polled = consumer_->poll(access_.deadline());
         if (polled.code() == Errc::interrupted) {
-            if (access_.stop_wanted()) return polled.error();
+            if (access_.stop_wanted() || access_.reader_is_gone()) return polled.error();
             access_.runtime().clear_interrupt();
             show_progress(console.process().take_progress_request());
             continue;
@@ -275,7 +285,8 @@ void Consumption::show_progress(bool force) {
             left += end - one.position;
         }
     }
-    std::string line = human_count(static_cast<double>(written_)) + " records, " +
+    std::string line = human_count(static_cast<double>(written_)) +
+                       (written_ == 1 ? " record, " : " records, ") +
                        human_bytes(static_cast<std::int64_t>(bytes_));
     if (seconds > 0) {
         line += ", " + human_count(static_cast<double>(written_) / seconds) + "/s";
@@ -285,7 +296,7 @@ void Consumption::show_progress(bool force) {
 }
 
 void Consumption::tell_summary() {
-    if (!access_.settings().verbose) return;
+    if (access_.settings().verbose == 0) return;
     const ConsumerStats stats = consumer_->stats();
     const auto spent = access_.now() - started_;
     const double seconds = std::max(1e-6, std::chrono::duration<double>(spent).count());

@@ -67,6 +67,7 @@ private:
     std::unique_ptr<Consumer> consumer_;
     PositionRanges ranges_;
     std::vector<std::int32_t> partitions_;
+    std::string under_way_;            // the topic whose failure it would be
     std::vector<HeaderView> headers_;  // of the record under way
     std::vector<std::string> tries_;   // instead of a topic that is not there
     MonoTime started_{};

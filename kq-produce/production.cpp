@@ -286,7 +286,8 @@ void Production::show_progress(bool force) {
     if (!force && !console.progress_wanted()) return;
     const auto now = access_.now();
     const double seconds = std::chrono::duration<double>(now - started_).count();
-    std::string line = human_count(static_cast<double>(records_)) + " records, " +
+    std::string line = human_count(static_cast<double>(records_)) +
+                       (records_ == 1 ? " record, " : " records, ") +
                        human_bytes(static_cast<std::int64_t>(bytes_));
     if (seconds > 0) {
         line += ", " + human_count(static_cast<double>(records_) / seconds) + "/s";
@@ -311,7 +312,11 @@ int Production::finish(const Status& outcome) {
     }
     console.end_progress();
     tell_summary();
-    int exit = tell_failures();
+    // What the end of the time cut off is told once, with the records that it cost.
+    const bool late = outcome.code() == Errc::deadline_passed ||
+                      (outcome.ok() && closed.code() == Errc::deadline_passed);
+    int exit = tell_failures(late);
+    if (late && exit != exit_ok) return exit;
     if (!outcome.ok()) {
         Problem problem = problem_of("", outcome.error());
         const bool something_worked = producer_ && producer_->stats().records_acked > 0;
@@ -334,11 +339,15 @@ Problem Production::problem_of(std::string what, const Error& error) const {
                            producer_ ? producer_->advertised_trouble() : std::nullopt);
 }
 
-int Production::tell_failures() {
+int Production::tell_failures(bool late) {
     if (!producer_) return exit_ok;
     const ProducerStats stats = producer_->stats();
     if (stats.records_failed == 0) return exit_ok;
-    const Error first = producer_->first_error().value_or(Error{Errc::unknown_server_error});
+    Error first = producer_->first_error().value_or(Error{Errc::unknown_server_error});
+    // close() gave them up because the time was over: that is the reason, not that it did.
+    if (late && first.code == Errc::cancelled) {
+        first = Error{Errc::deadline_passed, "the time was up before the broker answered"};
+    }
     std::string what = counted(static_cast<std::int64_t>(stats.records_failed), "record") + " of " +
                        std::to_string(stats.records_sent) +
                        (stats.records_failed == 1 ? " was" : " were") + " not acknowledged";
@@ -348,6 +357,11 @@ int Production::tell_failures() {
     Problem problem = problem_of(what, first);
     problem.target = options_.topic;
     if (stats.records_acked > 0) problem.exit = exit_partial;
+    if (first.code == Errc::message_too_large) {
+        problem.tries = {
+            "kq-broker -X message.max.bytes=16MiB   # on the broker, for topics without a limit",
+            "kq-topics create NAME -c max.message.bytes=16MiB   # a topic that takes more"};
+    }
     return access_.console().fail(problem);
 }
 
@@ -361,7 +375,7 @@ void Production::tell_summary() {
                      human_bytes(static_cast<std::int64_t>(bytes_)));
         return;
     }
-    if (!access_.settings().verbose) return;
+    if (access_.settings().verbose == 0) return;
     const ProducerStats stats = producer_->stats();
     const auto spent = access_.now() - started_;
     const double seconds = std::max(1e-6, std::chrono::duration<double>(spent).count());

@@ -62,7 +62,8 @@ private:
     void on_batch(const BatchReport& report);
     void show_progress(bool force);
     int finish(const Status& outcome);
-    int tell_failures();
+    // `late`: the deadline of the command passed.
+    int tell_failures(bool late);
     Problem problem_of(std::string what, const Error& error) const;
     void tell_summary();
 

@@ -112,6 +112,7 @@ int run(Process& process) {
                : verb == "describe" ? describe_topics(access, options.describe)
                : verb == "create"   ? create_topics(access, options.create)
                                     : delete_topics(access, options.remove);
+    access.tell_work();
     return console.finish(exit);
 }
 

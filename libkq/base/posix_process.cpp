@@ -218,6 +218,10 @@ Status PosixProcess::write(Stream stream, ByteView bytes) {
     return done();
 }
 
+int PosixProcess::output_handle() const {
+    return is_missing(Stream::out) ? -1 : STDOUT_FILENO;
+}
+
 bool PosixProcess::is_terminal(Stream stream) const {
     return ::isatty(handle_of(stream)) == 1;
 }

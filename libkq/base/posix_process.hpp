@@ -23,6 +23,7 @@ public:
     Error replace_by(const std::string& program, std::vector<std::string> words) override;
     Result<std::unique_ptr<Input>> open_input(const std::string& path) override;
     Status write(Stream stream, ByteView bytes) override;
+    int output_handle() const override;
     bool is_terminal(Stream stream) const override;
     int terminal_columns() const override;
     void watch_signals(SignalHook hook, void* context) override;

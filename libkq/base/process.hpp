@@ -60,6 +60,9 @@ public:
     // no reader: connection_closed.
     virtual Status write(Stream stream, ByteView bytes) = 0;
 
+    // Standard output, as ClientRuntime::watch_reader() takes it; -1 where there is none.
+    virtual int output_handle() const = 0;
+
     virtual bool is_terminal(Stream stream) const = 0;
     virtual int terminal_columns() const = 0;  // 80 where nobody knows
 

@@ -44,11 +44,16 @@ std::string same_command_with(Process& process, std::string_view tool, std::stri
 
 ClusterAccess::ClusterAccess(Console& console, Settings settings,
                              std::optional<Millis> default_timeout)
-    : console_(console), settings_(std::move(settings)), waiting_(runtime_.loop()) {
+    : console_(console),
+      settings_(std::move(settings)),
+      began_(runtime_.clock().mono()),
+      waiting_(runtime_.loop()) {
     if (!settings_.timeout) settings_.timeout = default_timeout;
     if (settings_.timeout) deadline_ = now() + *settings_.timeout;
     console_.process().watch_signals(&ClusterAccess::on_signal, this);
-    if (settings_.verbose) tell_settings();
+    if (settings_.verbose == 0) return;
+    tell_settings();
+    notes_ = std::make_unique<ExchangeNotes>(console_, settings_.verbose > 1);
 }
 
 ClusterAccess::~ClusterAccess() {
@@ -72,6 +77,7 @@ Status ClusterAccess::finish_options(ClientOptions& options) const {
         options.resolve.push_back(std::move(rule).value());
     }
     options.fail_fast = true;
+    options.observer = notes_.get();
     return done();
 }
 
@@ -91,6 +97,11 @@ Result<ConsumerOptions> ClusterAccess::consumer_options() const {
     KQ_LET(auto options, ConsumerOptions::from_properties(settings_.client_properties()));
     KQ_TRY(finish_options(options.client));
     return options;
+}
+
+void ClusterAccess::watch_reader() {
+    const int handle = console_.process().output_handle();
+    if (handle >= 0) runtime_.watch_reader(handle);
 }
 
 void ClusterAccess::awaiting(std::string what) {
@@ -147,6 +158,12 @@ Status ClusterAccess::check_writable() const {
     std::string where = settings_.context.empty() ? std::string("the client file")
                                                   : "context " + in_quotes(settings_.context);
     return Error{Errc::policy_violation, where + " is read-only"};
+}
+
+void ClusterAccess::tell_work() {
+    if (notes_ == nullptr) return;
+    console_.note("# " + counted(static_cast<std::int64_t>(notes_->requests()), "request") +
+                  " in " + exact_duration(now() - began_));
 }
 
 void ClusterAccess::tell_settings() {

@@ -16,6 +16,7 @@
 #include "base/loop.hpp"
 #include "cli/common.hpp"
 #include "cli/console.hpp"
+#include "cli/exchange_notes.hpp"
 #include "client/admin_types.hpp"
 #include "client/options.hpp"
 #include "client/runtime.hpp"
@@ -39,6 +40,10 @@ public:
 
     // USR1 ends waits with `interrupted` too, so that a long-running loop can show how far it is.
     void wake_for_progress() { wake_for_progress_ = true; }
+    // Waits end, too, when whoever reads our output has gone: a program that waits for something to
+    // print need not wait until then.
+    void watch_reader();
+    bool reader_is_gone() const { return runtime_.reader_is_gone(); }
     // After a wait was interrupted: whether that was for a last word, not for progress.
     bool stop_wanted() const { return console_.process().signal() != 0; }
 
@@ -62,18 +67,22 @@ public:
     // A verb that changes things, in a context that forbids it.
     Status check_writable() const;
 
-    // -v: every setting with its origin.
-    void tell_settings();
+    // -v, at the end: how many requests were made, and the time since the beginning.
+    void tell_work();
 
 private:
     static void on_signal(void* self, int signal);
+    void tell_settings();
     Status finish_options(ClientOptions& options) const;
     std::vector<std::string> tries_for_unreachable(
         const std::optional<AdvertisedTrouble>& trouble) const;
 
     Console& console_;
     Settings settings_;
+    // Outlives every client: they are made later, and gone before.
+    std::unique_ptr<ExchangeNotes> notes_;  // -v
     ClientRuntime runtime_;
+    MonoTime began_;
     std::optional<MonoTime> deadline_;
     Timer waiting_;
     bool wake_for_progress_ = false;

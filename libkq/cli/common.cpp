@@ -322,12 +322,13 @@ std::vector<Option> common_options(CommonOptions& options, const CommonChoice& c
 }
 
 std::vector<Option> talk_options(CommonOptions& options) {
-    return {{"-q,--quiet", "", "print results and errors only", into(options.quiet)},
-            {"-v,--verbose", "", "tell settings with their origin, and what the work took",
-             into(options.verbose)},
-            {"--color", "MODE", "auto, always or never", into(options.color), "auto"},
-            {"--progress", "MODE", "auto, always, never, or plain: a line every 10 s",
-             into(options.progress), "auto"}};
+    return {
+        {"-q,--quiet", "", "print results and errors only", into(options.quiet)},
+        {"-v,--verbose", "", "tell settings with their origin and what requests took; -vv: bytes",
+         into_times(options.verbose)},
+        {"--color", "MODE", "auto, always or never", into(options.color), "auto"},
+        {"--progress", "MODE", "auto, always, never, or plain: a line every 10 s",
+         into(options.progress), "auto"}};
 }
 
 std::string Settings::bootstrap() const {

@@ -33,7 +33,7 @@ struct CommonOptions {
     bool dry_run = false;
     bool no_input = false;
     bool quiet = false;
-    bool verbose = false;
+    int verbose = 0;  // how often -v was said
     std::optional<std::string> color;
     std::optional<std::string> progress;
 };
@@ -68,7 +68,7 @@ struct Settings {
     bool readonly = false;  // the context refuses verbs that change things
     bool protect = false;   // the context wants --confirm NAME before destruction
     std::string context;    // "" when none
-    bool verbose = false;
+    int verbose = 0;        // how often -v was said
 
     std::string bootstrap() const;
     std::map<std::string, std::string> client_properties() const;

@@ -146,11 +146,20 @@ void Console::end_progress() {
     [[maybe_unused]] auto written = process_.write(Stream::err, as_bytes(erase_line));
 }
 
+void Console::reader_is_gone() {
+    output_error_ = Error{Errc::connection_closed, "nobody reads standard output"};
+}
+
+bool Console::is_output_error(const Error& error) const {
+    return output_error_ && error.code == output_error_->code &&
+           error.message == output_error_->message;
+}
+
 int Console::finish(int exit) {
     auto flushed = flush();
     end_progress();
     if (process_.signal() != 0) return exit_of_signal(process_.signal());
-    if (flushed.ok()) return exit;
+    if (flushed.ok() || output_error_told_) return exit;
     return fail(Problem{{}, flushed.error()});
 }
 
@@ -161,6 +170,7 @@ int Console::fail(const Problem& problem) {
         end_progress();
         return exit_of_signal(process_.signal());
     }
+    output_error_told_ = output_error_told_ || (!flushed.ok() && is_output_error(problem.error));
     if (json_errors_) {
         say(problem_json(problem));
         return exit_of(problem);

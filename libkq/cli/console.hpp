@@ -76,6 +76,10 @@ public:
     // The end of the program: writes out what is left and answers the exit status, which is that
     // of the signal if one came, and exit_reader_gone if nobody took the output.
     int finish(int exit);
+    // Nobody reads standard output any more, which was seen before anything was written to it.
+    void reader_is_gone();
+    // The write to standard output that failed, if one did: then it is what ended the program.
+    const std::optional<Error>& output_error() const { return output_error_; }
     // Reports a problem and answers its exit status. Silent for a reader that went away, and for a
     // signal.
     int fail(const Problem& problem);
@@ -87,11 +91,13 @@ private:
     static constexpr std::size_t flush_at_bytes = 256 << 10;
 
     void say(std::string text);
+    bool is_output_error(const Error& error) const;
 
     Process& process_;
     std::string tool_;
     Bytes out_;
     std::optional<Error> output_error_;  // of the first write that failed: nothing more is written
+    bool output_error_told_ = false;
     bool quiet_ = false;
     bool json_errors_ = false;
     When color_ = When::automatic;

@@ -362,6 +362,13 @@ Binder into(bool& flag) {
     };
 }
 
+Binder into_times(int& times) {
+    return [&times](std::string_view) {
+        ++times;
+        return done();
+    };
+}
+
 Binder into(std::string& text) {
     return [&text](std::string_view value) {
         text = value;

@@ -28,7 +28,8 @@ namespace kq {
 // wrong with the value ("'x' is no number"); the name of the option is put before it.
 using Binder = std::function<Status(std::string_view)>;
 
-Binder into(bool& flag);  // a flag: it becomes true
+Binder into(bool& flag);        // a flag: it becomes true
+Binder into_times(int& times);  // a flag that may be repeated: how often
 Binder into(std::string& text);
 Binder into(std::optional<std::string>& text);
 Binder into(std::vector<std::string>& texts);       // one more each time

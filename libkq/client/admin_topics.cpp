@@ -23,6 +23,12 @@ using wire::MetadataResponse;
 
 namespace {
 
+// What a broker said of one topic, which the caller names.
+Error error_of(std::int16_t code) {
+    const Errc known = errc_from_wire(code);
+    return Error{known, std::string(sentence_of(known))};
+}
+
 std::vector<BrokerId> ids_of(const std::vector<std::int32_t>& numbers) {
     std::vector<BrokerId> ids;
     for (auto number : numbers)
@@ -156,8 +162,7 @@ void AdminCore::describe_next_page(std::shared_ptr<TopicPages> pages) {
             for (const auto& told : response.topics) {
                 auto name = told.name.value_or("");
                 if (told.error_code != 0) {
-                    pages->found.insert_or_assign(
-                        name, Error{errc_from_wire(told.error_code), "topic '" + name + "'"});
+                    pages->found.insert_or_assign(name, error_of(told.error_code));
                     continue;
                 }
                 auto [at, fresh] =
@@ -207,8 +212,7 @@ void AdminCore::describe_topics_by_metadata(std::shared_ptr<TopicPages> pages) {
             for (const auto& told : answer.value().response.topics) {
                 auto name = told.name.value_or("");
                 if (told.error_code != 0) {
-                    pages->found.insert_or_assign(
-                        name, Error{errc_from_wire(told.error_code), "topic '" + name + "'"});
+                    pages->found.insert_or_assign(name, error_of(told.error_code));
                 } else {
                     pages->found.insert_or_assign(name, description_of(told));
                 }

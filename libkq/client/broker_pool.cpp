@@ -160,7 +160,8 @@ void BrokerPool::start_connecting(Node& node) {
         loop_, network_, dialled(node.endpoint),
         BrokerConnection::Settings{.client_id = options_.client_id,
                                    .setup_timeout = options_.connection_setup_timeout,
-                                   .answer_bytes_max = options_.answer_bytes_max},
+                                   .answer_bytes_max = options_.answer_bytes_max,
+                                   .observer = options_.observer},
         BrokerConnection::Events{.ready =
                                      [this, &node] {
                                          loop_.assert_here();

@@ -124,7 +124,7 @@ std::optional<Result<const TopicMetadata*>> Cluster::verdict(const TopicWaiter& 
             return Error{known->error, "there is no topic '" + waiter.name + "'"};
         default:
             if (is_retriable(known->error)) return std::nullopt;
-            return Error{known->error, "topic '" + waiter.name + "'"};
+            return Error{known->error, std::string(sentence_of(known->error))};
     }
 }
 

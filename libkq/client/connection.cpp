@@ -88,15 +88,40 @@ void BrokerConnection::send_frame(Chain frame, const wire::ApiInfo& api, std::in
                           .api = &api,
                           .version = version,
                           .deadline = deadline,
-                          .done = std::move(done)});
+                          .done = std::move(done),
+                          .sent = loop_.clock().mono(),
+                          .request = settings_.observer != nullptr ? frame : Chain()});
     watch_deadline(deadline);
     put(std::move(frame));
 }
 
-void BrokerConnection::send_unanswered_frame(Chain frame, Callback<void(Status)> sent) {
+void BrokerConnection::send_unanswered_frame(Chain frame, const wire::ApiInfo& api,
+                                             std::int16_t version, Callback<void(Status)> sent) {
     KQ_CHECK(state_ == State::ready);
+    if (settings_.observer != nullptr) {
+        settings_.observer->on_exchange({.broker = to_,
+                                         .api = api.name,
+                                         .version = version,
+                                         .correlation_id = next_correlation_id_,
+                                         .request = frame,
+                                         .answer = std::nullopt,
+                                         .status = done()});
+    }
     unanswered_.push_back(std::move(sent));
     put(std::move(frame));
+}
+
+void BrokerConnection::tell_observer(const Waiting& waiting, std::optional<ByteView> answer,
+                                     const Status& status) {
+    if (settings_.observer == nullptr) return;
+    settings_.observer->on_exchange({.broker = to_,
+                                     .api = waiting.api->name,
+                                     .version = waiting.version,
+                                     .correlation_id = waiting.correlation_id,
+                                     .request = waiting.request,
+                                     .answer = answer,
+                                     .status = status,
+                                     .took = loop_.clock().mono() - waiting.sent});
 }
 
 void BrokerConnection::put(Chain frame) {
@@ -300,6 +325,7 @@ Status BrokerConnection::on_frame(SharedBytes frame) {
     auto waiting = std::move(in_flight_.front());
     in_flight_.pop_front();
     last_used_ = loop_.clock().mono();
+    tell_observer(waiting, frame.view(), done());
     waiting.done(Answer{std::move(frame), answer.value().body, waiting.version});
     return done();
 }
@@ -355,8 +381,10 @@ void BrokerConnection::end(Error why) {
     hold_timer_.cancel();
     connection_.reset();
     held_.clear();
-    for (auto& waiting : std::exchange(in_flight_, {}))
+    for (auto& waiting : std::exchange(in_flight_, {})) {
+        tell_observer(waiting, std::nullopt, why);
         waiting.done(why);
+    }
     for (auto& sent : std::exchange(unanswered_, {}))
         sent(why);
     events_.ready = nullptr;

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "base/loop.hpp"
+#include "client/exchange.hpp"
 #include "net/network.hpp"
 #include "protocol/codec.hpp"
 
@@ -44,6 +45,7 @@ public:
         std::string client_id;
         Millis setup_timeout{10'000};
         std::uint32_t answer_bytes_max = 128u << 20;
+        ExchangeObserver* observer = nullptr;
     };
     struct Events {
         Callback<void()> ready;               // once, before `closed`
@@ -84,8 +86,8 @@ public:
                          Callback<void(Status)> sent) {
         loop_.assert_here();
         send_unanswered_frame(
-            wire::encode_frame(header_for(Request::info, version), request, version),
-            std::move(sent));
+            wire::encode_frame(header_for(Request::info, version), request, version), Request::info,
+            version, std::move(sent));
     }
 
     // Requests whose answer is out.
@@ -111,6 +113,8 @@ private:
         std::int16_t version;
         MonoTime deadline;
         OnAnswer done;
+        MonoTime sent;
+        Chain request;  // kept for the observer alone
     };
 
     void on_connected() override;
@@ -121,7 +125,10 @@ private:
     Bytes header_for(const wire::ApiInfo& api, std::int16_t version) KQ_ON(loop_);
     void send_frame(Chain frame, const wire::ApiInfo& api, std::int16_t version, MonoTime deadline,
                     OnAnswer done) KQ_ON(loop_);
-    void send_unanswered_frame(Chain frame, Callback<void(Status)> sent) KQ_ON(loop_);
+    void send_unanswered_frame(Chain frame, const wire::ApiInfo& api, std::int16_t version,
+                               Callback<void(Status)> sent) KQ_ON(loop_);
+    void tell_observer(const Waiting& waiting, std::optional<ByteView> answer, const Status& status)
+        KQ_ON(loop_);
     void put(Chain frame) KQ_ON(loop_);
     void release_held() KQ_ON(loop_);
 

@@ -135,7 +135,7 @@ Result<const ConsumedRecord*> FetchedRecords::next() {
         at.failed = Error{Errc::bad_data,
                           "'" + partition_->topic + "' partition " +
                               std::to_string(partition_->partition.value) + ", batch at offset " +
-                              std::to_string(at.header.base_offset.value) + ": " + why.text()};
+                              std::to_string(at.header.base_offset.value) + ": " + why.message};
         return *at.failed;
     };
     RecordView view;

@@ -23,6 +23,8 @@
 
 namespace kq {
 
+class ExchangeObserver;
+
 using Properties = std::map<std::string, std::string>;
 
 // Dial `to` where a broker advertises (or the bootstrap list says) `from`.
@@ -51,6 +53,7 @@ struct ClientOptions {
     // Give up when no address of the bootstrap list answered once, instead of trying on until the
     // deadline: what a person at a prompt wants. Not a property.
     bool fail_fast = false;
+    ExchangeObserver* observer = nullptr;  // sees every request and answer. Not a property
 
     // Reads admin properties. Here and below: keys that mean something to another kind of client
     // only are passed over, so that one set of properties serves a program that is several.

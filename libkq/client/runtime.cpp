@@ -16,6 +16,7 @@ struct ClientRuntime::Seams {
     EpollLoop loop{clock};
     ThreadIoPool resolver{1};  // looks names up; has no thread until there is one to look up
     PocoNetwork network{loop, resolver};
+    std::unique_ptr<DescriptorWatch> reader;
 };
 
 ClientRuntime::ClientRuntime() : seams_(std::make_unique<Seams>()) {}
@@ -57,6 +58,15 @@ Status ClientRuntime::poll_fd(int fd, FdUse use, std::optional<MonoTime> deadlin
         use == FdUse::read ? DescriptorWatch::For::reading : DescriptorWatch::For::writing,
         [&ready] { ready = true; });
     return wait_until([&ready] { return ready; }, deadline);
+}
+
+void ClientRuntime::watch_reader(int fd) {
+    seams_->reader =
+        std::make_unique<DescriptorWatch>(seams_->loop, fd, DescriptorWatch::For::hang_up, [this] {
+            seams_->reader->pause();  // it stays gone
+            reader_is_gone_ = true;
+            interrupt();
+        });
 }
 
 void ClientRuntime::interrupt() {

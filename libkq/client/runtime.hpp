@@ -47,6 +47,11 @@ public:
     // while batches leave. A file is always ready: then one turn is made without waiting.
     Status poll_fd(int fd, FdUse use, std::optional<MonoTime> deadline = std::nullopt);
 
+    // From here on a wait also ends with `interrupted` when whoever reads what is written to `fd`
+    // (a pipe, a terminal or a socket of the caller's) has gone.
+    void watch_reader(int fd);
+    bool reader_is_gone() const { return reader_is_gone_; }
+
     // Ends the wait under way, and every later one, with `interrupted`. Async-signal-safe.
     void interrupt();
     bool is_interrupted() const { return interrupted_.load(std::memory_order_relaxed); }
@@ -56,6 +61,7 @@ private:
     struct Seams;
     std::unique_ptr<Seams> seams_;
     std::atomic<bool> interrupted_{false};
+    bool reader_is_gone_ = false;
 };
 
 }  // namespace kq

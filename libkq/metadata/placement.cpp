@@ -64,8 +64,10 @@ Result<std::vector<std::vector<BrokerId>>> place_replicas(const MetadataState& s
     }
     if (static_cast<std::size_t>(replication_factor) > brokers) {
         return Error(Errc::invalid_replication_factor,
-                     std::to_string(replication_factor) + " replicas were asked for and " +
-                         std::to_string(brokers) + " brokers can take new ones");
+                     std::to_string(replication_factor) +
+                         (replication_factor == 1 ? " replica was" : " replicas were") +
+                         " asked for and " + std::to_string(brokers) +
+                         (brokers == 1 ? " broker" : " brokers") + " can take new ones");
     }
     if (active == 0) {
         return Error(Errc::invalid_replication_factor,

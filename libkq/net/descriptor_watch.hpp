@@ -16,7 +16,8 @@ namespace kq {
 
 class DescriptorWatch final : private DescriptorEvents {
 public:
-    enum class For { reading, writing };
+    // hang_up: nobody reads what is written there any more; a regular file's reader never goes.
+    enum class For { reading, writing, hang_up };
 
     DescriptorWatch(EpollLoop& loop, int descriptor, For what, Task on_ready);
     ~DescriptorWatch();
@@ -34,6 +35,7 @@ private:
     EpollLoop& loop_;
     const int descriptor_;
     const std::uint32_t events_;
+    const bool is_ready_unless_watched_;
     Task on_ready_ KQ_OWNED_BY(loop_);
     bool is_watched_ KQ_OWNED_BY(loop_) = false;  // false for a regular file
     bool is_paused_ KQ_OWNED_BY(loop_) = false;

@@ -103,6 +103,26 @@ TEST_CASE("the end of a program tells signals, lost readers and full disks apart
         CHECK(console.finish(exit_ok) == 4);
         CHECK(process.err.starts_with("t: cannot write standard output: no space [KQ_DISK_FULL]"));
     }
+    SECTION("no room is told once") {
+        process.output_error = Error{Errc::disk_full, "cannot write standard output: no space"};
+        REQUIRE(console.write("row\n").ok());
+        int exit = console.fail("", console.flush().error());
+        CHECK(exit == 4);
+        CHECK(console.finish(exit) == 4);
+        CHECK(process.err.find("[KQ_DISK_FULL]") == process.err.rfind("[KQ_DISK_FULL]"));
+    }
+    SECTION("another problem does not hide it") {
+        process.output_error = Error{Errc::disk_full, "cannot write standard output: no space"};
+        REQUIRE(console.write("row\n").ok());
+        CHECK(console.finish(console.fail("", Error{Errc::unreachable, "nobody there"})) == 4);
+        CHECK(process.err.find("[KQ_DISK_FULL]") != std::string::npos);
+    }
+    SECTION("nobody reads, seen before there was anything to write") {
+        console.reader_is_gone();
+        CHECK(console.fail("", Error{Errc::interrupted, "a wait"}) == 141);
+        CHECK(console.finish(exit_ok) == 141);
+        CHECK(process.err.empty());
+    }
 }
 
 TEST_CASE("colour needs a terminal, and NO_COLOR and TERM=dumb forbid it", "[cli]") {

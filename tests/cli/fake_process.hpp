@@ -46,6 +46,7 @@ public:
         out += as_text(bytes);
         return done();
     }
+    int output_handle() const override { return -1; }
     bool is_terminal(Stream) const override { return terminal; }
     int terminal_columns() const override { return 80; }
     void watch_signals(SignalHook, void*) override {}

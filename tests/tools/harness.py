@@ -15,6 +15,8 @@ import tempfile
 import termios
 import time
 
+import statuses
+
 
 class Failed(Exception):
     pass
@@ -134,7 +136,11 @@ class Test:
                                   cwd=self.directory, **feed, **options)
         except subprocess.TimeoutExpired as late:
             raise Failed("%s did not end within %s s; err %r" % (words, timeout, late.stderr))
-        return Ran(words, done.returncode, done.stdout, done.stderr)
+        ran = Ran(words, done.returncode, done.stdout, done.stderr)
+        wrong = statuses.saw(words[0], words, ran.status)
+        if wrong:
+            raise Failed("%s: %s" % (wrong, ran))
+        return ran
 
     def sh(self, script, timeout=60, env=None):
         """Runs a piece of bash, with our programs first in the PATH."""

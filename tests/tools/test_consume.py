@@ -181,12 +181,60 @@ def test_a_reader_that_has_enough_ends_it_quietly(t):
                           stderr=subprocess.PIPE, env=t.environment())
     os.close(write_end)
     t.equal((done.returncode, done.stderr), (141, b""))
-    # A follower notices when it next writes.
-    follower = t.start("kq-consume", name, "-F", "-o", "end")
-    follower.stdout.close()
-    time.sleep(0.5)
-    t.status(t.run("kq-produce", name, stdin="x\n"), 0)
-    t.equal(wait_for(follower), 141)
+    # A follower need not have anything to write to notice.
+    ran = t.sh("kq-consume %s -F -o -1 | head -1; echo ${PIPESTATUS[0]}" % name, timeout=15)
+    t.equal((ran.out, ran.err), ("200000\n141\n", ""))
+    for words in [["-F", "-o", "end"], ["-n", "5", "-t", "20s", "-o", "end"]]:
+        follower = t.start("kq-consume", name, *words)
+        time.sleep(0.3)
+        t.true(follower.poll() is None, "it follows")
+        follower.stdout.close()
+        t.equal(wait_for(follower, 5), 141)
+        t.equal(follower.stderr.read(), b"")
+
+
+def test_a_follower_into_a_file_goes_on(t):
+    name = t.topic()
+    with open(os.path.join(t.directory, "out"), "wb") as out:
+        follower = subprocess.Popen([os.path.join(t.bin, "kq-consume"), name, "-F"], stdout=out,
+                                    stderr=subprocess.PIPE, env=t.environment())
+        try:
+            t.status(t.run("kq-produce", name, stdin="x\n"), 0)
+            deadline = time.monotonic() + 5
+            while open(out.name).read() != "x\n":
+                t.true(time.monotonic() < deadline, "the record came")
+                time.sleep(0.01)
+            ticks = open("/proc/%d/stat" % follower.pid).read().split()[13:15]
+            time.sleep(0.5)
+            later = open("/proc/%d/stat" % follower.pid).read().split()[13:15]
+            spent = sum(map(int, later)) - sum(map(int, ticks))
+            t.true(spent < 10, "it turns %d ticks while nothing comes" % spent)
+        finally:
+            follower.terminate()
+            t.equal(wait_for(follower), 143)
+            follower.stderr.close()
+
+
+def test_a_full_disk_is_told_once(t):
+    name = t.topic()
+    t.status(t.run("kq-produce", name, stdin="a\n"), 0)
+    for words in [["kq-consume", name], ["kq-topics", "list"]]:
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([os.path.join(t.bin, words[0])] + words[1:], stdout=full,
+                                  stderr=subprocess.PIPE, env=t.environment())
+        t.equal(done.returncode, 4)
+        said = done.stderr.decode()
+        t.true(said.startswith(words[0] + ": cannot write standard output: "), said)
+        t.equal(said.count(words[0] + ": "), 1, said)
+
+
+def test_of_several_topics_the_one_at_fault_is_named(t):
+    name = t.topic()
+    ran = t.fails(4, "kq-consume: cannot read 'no-such': there is no topic 'no-such'", "kq-consume",
+                  name, "no-such")
+    ran = t.run("kq-consume", name, "no-such", "-f", "jsonl")
+    t.equal(json.loads(ran.err)["error"]["target"], "no-such")
+    t.fails(4, "cannot read 'a b': the topic name is not allowed", "kq-consume", "a b")
 
 
 def test_a_slow_reader_gets_everything(t):

@@ -2,6 +2,8 @@
 """Brokers that are absent, silent, strangers, or advertise addresses that do not answer."""
 
 import json
+import os
+import signal
 import time
 
 from harness import free_port, read_until, wait_for
@@ -150,3 +152,29 @@ def test_waiting_is_told_on_a_terminal(t):
 def test_deadlines_in_json(t):
     ran = t.status(t.run("kq-topics", "list", "-f", "json", "-b", t.server(), "-t", "300ms"), 7)
     t.equal(json.loads(ran.err)["error"]["code"], "KQ_DEADLINE_PASSED")
+
+
+def test_a_broker_that_falls_silent_under_a_producer(t):
+    broker = t.another_broker()
+    at = ["-b", broker.address]
+    t.status(t.run("kq-topics", "create", "x", *at), 0)
+    for before, status in [(b"", 7), (b"before\n", 3)]:
+        producer = t.start("kq-produce", "x", *at, "-t", "3s", "--report")
+        if before:
+            producer.stdin.write(before)
+            producer.stdin.flush()
+            read_until(producer.stdout.fileno(), b"\t-\n")
+        else:
+            time.sleep(0.7)  # it knows the topic now
+        os.kill(broker.process.pid, signal.SIGSTOP)
+        try:
+            producer.stdin.write(b"after\n")
+            producer.stdin.close()
+            t.equal(wait_for(producer, 10), status)
+        finally:
+            os.kill(broker.process.pid, signal.SIGCONT)
+        said = producer.stderr.read().decode()
+        t.contains(said, "kq-produce: 1 record of %d was not acknowledged" % (1 + bool(before)))
+        t.contains(said, "the time was up before the broker answered [KQ_DEADLINE_PASSED]\n")
+        t.equal(said.count("kq-produce: "), 1, said)
+        t.equal(said.count("CANCELLED"), 0, said)

@@ -147,6 +147,9 @@ def test_a_record_that_is_too_large_is_named(t):
     t.status(ran, 4)
     t.contains(ran.err, "[MESSAGE_TOO_LARGE]")
     t.contains(ran.err, "1 record of 1 was not acknowledged")
+    t.contains(ran.err, "  try: kq-topics create NAME -c max.message.bytes=16MiB")
+    t.fails(4, "cannot write to 'a b': the topic name is not allowed", "kq-produce", "a b",
+            stdin="x\n")
 
 
 def test_batches_are_cut_to_what_the_topic_takes(t):

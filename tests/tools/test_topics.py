@@ -3,6 +3,7 @@
 
 import json
 import os
+import re
 
 from harness import read_until, wait_for
 
@@ -216,3 +217,27 @@ def test_verbose_tells_settings_with_their_origin(t):
     ran = t.status(t.run("kq-topics", "list", "-v", "-X", "request.timeout.ms=5s"), 0)
     t.contains(ran.err, "# request.timeout.ms=5s (--property)\n")
     t.contains(ran.err, "(KQ_BOOTSTRAP)\n")
+
+
+def test_verbose_tells_requests_and_what_they_took(t):
+    ran = t.status(t.run("kq-topics", "list", "-v"), 0)
+    requests = re.findall(r"^# (\w+) v\d+ to (\S+), number \d+: \d+ bytes, answered with \d+ in "
+                          r"[\d.]+ m?s$", ran.err, re.M)
+    t.true({"ApiVersions", "Metadata", "ListOffsets", "DescribeLogDirs"}
+           >= {name for name, _ in requests} > {"ApiVersions"}, ran.err)
+    t.equal({address for _, address in requests}, {t.broker.address})
+    t.contains(ran.err, "# %d requests in " % len(requests))
+    t.true("#   > " not in ran.err, ran.err)
+    # Twice: the bytes. The frame of ApiVersions begins with its size and key 18.
+    ran = t.status(t.run("kq-topics", "list", "-vv"), 0)
+    t.true(re.search(r"^# ApiVersions .*\n#   > 00 00 00 [0-9a-f]{2} 00 12 ", ran.err, re.M), ran.err)
+    t.true(re.search(r"^#   < ", ran.err, re.M), ran.err)
+    t.equal(t.run("kq-topics", "list").err, "")
+    name = t.topic()
+    for program, word in [("kq-produce", "Produce"), ("kq-consume", "Fetch")]:
+        ran = t.status(t.run(program, name, "-v", stdin="a\n"), 0)
+        t.true(re.search(r"^# %s v\d+ to \S+, number \d+: " % word, ran.err, re.M), ran.err)
+        t.true(re.search(r"^# 1 record, 1B in ", ran.err, re.M), ran.err)
+    ran = t.status(t.run("kq-produce", name, "-v", "-X", "acks=0", "-X", "enable.idempotence=false",
+                         stdin="a\n"), 0)
+    t.true(re.search(r"^# Produce .* no answer is owed$", ran.err, re.M), ran.err)
