@@ -237,9 +237,9 @@ Status ProducerCore::seal_batch(OutgoingBatch& batch) {
     } else if (renumber) {
         if (batch.sealed.use_count() > 1) batch.sealed = std::make_shared<Bytes>(*batch.sealed);
         auto* at = batch.sealed->data();
-        store_be(at + batch_at::producer_id, batch.producer.value);
-        store_be(at + batch_at::producer_epoch, batch.producer_epoch.value);
-        store_be(at + batch_at::base_sequence, batch.sequence->value);
+        store_be(at + BatchAt::producer_id, batch.producer.value);
+        store_be(at + BatchAt::producer_epoch, batch.producer_epoch.value);
+        store_be(at + BatchAt::base_sequence, batch.sequence->value);
         seal(*batch.sealed);
     }
     return done();

@@ -44,7 +44,6 @@ struct BatchAt {
     static constexpr std::size_t record_count = 57;
     static constexpr std::size_t records = 61;
 };
-using batch_at = BatchAt;
 
 inline constexpr std::size_t batch_header_bytes = BatchAt::records;
 inline constexpr std::size_t batch_prefix_bytes = 12;  // base offset and length: enough to walk on
@@ -58,7 +57,6 @@ struct BatchBit {
     static constexpr std::int16_t control = 0x20;
     static constexpr std::int16_t delete_horizon = 0x40;
 };
-using batch_bit = BatchBit;
 
 // The sequence `count` records after `sequence`: 2147483647 is followed by 0.
 Sequence sequence_after(Sequence sequence, std::int32_t count);

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "base/check.hpp"
+#include "storage/damaged_files.hpp"
 #include "storage/file_names.hpp"
 #include "storage/producer_replay.hpp"
 #include "storage/swap_files.hpp"
@@ -52,7 +53,7 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
     KQ_TRY(log_.files_.mkdir(log_.place_.directory));
     KQ_TRY(list_directory());
     if (!found_.has_metadata) KQ_TRY(write_metadata());
-    KQ_TRY(make_segments(hints.log_start));
+    KQ_TRY(make_segments(hints));
     KQ_TRY(load_epochs());
 
     bool clean = hints.last_stop == LastStop::clean;
@@ -66,12 +67,17 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
     bool scan_needed = !clean;
     if (clean) {
         KQ_LET(bool sound, open_active(log_.active()));
-        scan_needed = !sound;
+        // What was synced is not all there: the marker says nothing of this log any more.
+        scan_needed = !sound || log_.log_end_ < hints.recovery_point;
     }
     if (scan_needed) {
         KQ_TRY(recover_from(first_scanned, hints, progress));
     } else if (epochs_lost_ && log_.log_end_ > segments.front()->base()) {
         KQ_TRY(rebuild_epochs(segments.size()));
+    }
+    if (log_.log_end_ < hints.recovery_point) {
+        miss("the log ends at " + std::to_string(log_.log_end_.value) + ", but was on disk up to " +
+             std::to_string(hints.recovery_point.value));
     }
     KQ_TRY(settle_ends(hints));
     // The scan knew the producers from a snapshot before its first segment. A newer one may know
@@ -135,13 +141,18 @@ Status LogLoader::remove_orphans(const std::vector<std::string>& names) {
     return done();
 }
 
-Status LogLoader::make_segments(Offset start) {
+// Where all segments are gone, offsets that were given once are not given again.
+Status LogLoader::make_segments(const OpenHints& hints) {
     for (auto base : found_.logs) {
         log_.segments_.push_back(
             std::make_unique<Segment>(log_.files_, log_.place_.directory, base));
     }
-    if (log_.segments_.empty()) KQ_TRY(add_first_segment(start));
-    return done();
+    if (!log_.segments_.empty()) return done();
+    if (hints.recovery_point > hints.log_start) {
+        miss("there is no segment, but records were on disk up to " +
+             std::to_string(hints.recovery_point.value));
+    }
+    return add_first_segment(std::max(hints.log_start, hints.recovery_point));
 }
 
 // ---- Epochs
@@ -233,7 +244,7 @@ Result<std::size_t> LogLoader::scan_from(std::size_t first, const OpenHints& hin
             find(segment.path(log_suffix) + ": the log ends at " +
                  std::to_string(start.next_expected.value) + " before it");
             if (is_expendable_before(i)) return i;
-            KQ_TRY(cut_behind(i - 1, ScanResult{segments[i - 1]->size_bytes(), {}, {}, {}}));
+            KQ_TRY(cut_behind(i - 1, segments[i - 1]->size_bytes(), start.next_expected, hints));
             break;
         }
         if (i > first) add_missing_snapshot(segment.base());
@@ -248,7 +259,7 @@ Result<std::size_t> LogLoader::scan_from(std::size_t first, const OpenHints& hin
             find(segment.path(log_suffix) + ": at " + std::to_string(result.sound_bytes) + ": " +
                  *result.damage);
             if (is_expendable_before(i + 1)) return i + 1;
-            KQ_TRY(cut_behind(i, result));
+            KQ_TRY(cut_behind(i, result.sound_bytes, result.next, hints));
             break;
         }
     }
@@ -337,20 +348,56 @@ Status LogLoader::write_again(Segment& segment) {
 }
 
 // Later segments go first, newest before older: a crash in between finds the same damage again.
-Status LogLoader::cut_behind(std::size_t index, const ScanResult& result) {
+Status LogLoader::cut_behind(std::size_t index, std::uint64_t sound_bytes, Offset next,
+                             const OpenHints& hints) {
     auto& segments = log_.segments_;
     auto removed = segments.size() - (index + 1);
     for (std::size_t i = index + 1; i < segments.size(); ++i) {
         KQ_LET(auto info, log_.files_.info(segments[i]->path(log_suffix)));
         log_.report_.cut_bytes += info.size;
     }
+    KQ_TRY(keep_behind(index, sound_bytes, next, hints));
     KQ_TRY(log_.drop_segments_from(index + 1));
     log_.report_.removed_segments += static_cast<std::uint32_t>(removed);
     auto& segment = *segments[index];
-    if (segment.file()->size() > result.sound_bytes) {
-        KQ_TRY(segment.file()->truncate(result.sound_bytes));
+    if (segment.file()->size() > sound_bytes) {
+        KQ_TRY(segment.file()->truncate(sound_bytes));
         // At once: the next start may find a later segment behind this one, and not look at it.
         KQ_TRY(segment.file()->sync());
+    }
+    return done();
+}
+
+// A crash tears the end of what was not synced. What does not look like that was damaged in another
+// way, and may be all that is left of records that were acknowledged: it is kept.
+Status LogLoader::keep_behind(std::size_t index, std::uint64_t sound_bytes, Offset next,
+                              const OpenHints& hints) {
+    auto& segments = log_.segments_;
+    const File& file = *segments[index]->file();
+    bool keep = next < hints.recovery_point;
+    for (std::size_t i = index + 1; i < segments.size() && !keep; ++i) {
+        KQ_LET(auto info, log_.files_.info(segments[i]->path(log_suffix)));
+        keep = info.size > 0;
+    }
+    if (!keep) {
+        KQ_LET(keep, holds_sound_batch(file, sound_bytes, next));
+    }
+    if (!keep) return done();
+
+    auto said = [this](const std::string& path) {
+        miss("records behind damage are no part of the log; they are kept in " + path);
+    };
+    if (file.size() > sound_bytes) {
+        KQ_LET(auto kept,
+               keep_tail(log_.files_, segments[index]->path(log_suffix), file, sound_bytes));
+        said(kept);
+    }
+    for (auto i = segments.size() - 1; i > index; --i) {
+        auto path = segments[i]->path(log_suffix);
+        KQ_LET(auto info, log_.files_.info(path));
+        if (info.size == 0) continue;
+        KQ_LET(auto kept, keep_whole(log_.files_, path));
+        said(kept);
     }
     return done();
 }
@@ -380,6 +427,17 @@ Status LogLoader::settle_ends(const OpenHints& hints) {
 
 void LogLoader::find(std::string what) {
     log_.place_.logger.warn("damage found", {kv("what", what)});
+    note(std::move(what));
+}
+
+// Records that were promised are not there.
+void LogLoader::miss(std::string what) {
+    log_.place_.logger.error("records are missing",
+                             {kv("directory", log_.place_.directory), kv("what", what)});
+    note(std::move(what));
+}
+
+void LogLoader::note(std::string what) {
     if (log_.report_.findings.size() < 100) log_.report_.findings.push_back(std::move(what));
 }
 

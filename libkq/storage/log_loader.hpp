@@ -47,7 +47,7 @@ private:
     Status list_directory();
     Status remove_orphans(const std::vector<std::string>& names);
     Status write_metadata();
-    Status make_segments(Offset start);
+    Status make_segments(const OpenHints& hints);
     Status add_first_segment(Offset base);
     Status load_epochs();
     Status rebuild_epochs(std::size_t count);
@@ -70,7 +70,10 @@ private:
     Result<ScanResult> scan(Segment& segment, const ScanStart& start);
     Status write_again(Segment& segment);
     void add_missing_snapshot(Offset at);
-    Status cut_behind(std::size_t index, const ScanResult& result);
+    Status cut_behind(std::size_t index, std::uint64_t sound_bytes, Offset next,
+                      const OpenHints& hints);
+    Status keep_behind(std::size_t index, std::uint64_t sound_bytes, Offset next,
+                       const OpenHints& hints);
     Status settle_ends(const OpenHints& hints);
 
     Status list_snapshots();
@@ -81,6 +84,8 @@ private:
     Status settle_snapshots(bool durable);
 
     void find(std::string what);
+    void miss(std::string what);
+    void note(std::string what);
     Status unlink_quietly(const std::string& path);
 
     Log& log_;

@@ -58,7 +58,7 @@ private:
 // The checksum of a batch that may be larger than the window.
 Result<std::uint32_t> stored_crc(Window& window, std::uint64_t position, std::size_t size_bytes) {
     std::uint32_t crc = 0;
-    std::size_t done_bytes = batch_at::attributes;
+    std::size_t done_bytes = BatchAt::attributes;
     while (done_bytes < size_bytes) {
         KQ_LET(auto bytes, window.at(position + done_bytes,
                                      std::min(size_bytes - done_bytes, window_bytes / 2)));
@@ -85,9 +85,9 @@ std::uint32_t crc32_ieee(ByteView bytes) {
 Result<std::optional<Error>> other_format(Window& window, std::uint64_t position,
                                           std::uint64_t left) {
     KQ_LET(auto head, window.at(position, batch_header_bytes));
-    if (head.size() <= batch_at::attributes) return std::optional<Error>{};
-    auto magic = static_cast<std::int8_t>(head[batch_at::magic]);
-    auto length = load_be<std::int32_t>(head.data() + batch_at::length);
+    if (head.size() <= BatchAt::attributes) return std::optional<Error>{};
+    auto magic = static_cast<std::int8_t>(head[BatchAt::magic]);
+    auto length = load_be<std::int32_t>(head.data() + BatchAt::length);
     if (magic == batch_magic || length < 14) return std::optional<Error>{};
     auto size = static_cast<std::uint64_t>(length) + batch_prefix_bytes;
     if (size > left) return std::optional<Error>{};
@@ -101,7 +101,7 @@ Result<std::optional<Error>> other_format(Window& window, std::uint64_t position
                     crc32_ieee(message.subspan(16, static_cast<std::size_t>(size) - 16));
     } else if (magic == batch_magic + 1 && size >= batch_header_bytes) {
         // Where 2 has it. Higher numbers are more likely a flipped bit than the format after next.
-        auto claimed = load_be<std::uint32_t>(head.data() + batch_at::crc);
+        auto claimed = load_be<std::uint32_t>(head.data() + BatchAt::crc);
         KQ_LET(auto found, stored_crc(window, position, static_cast<std::size_t>(size)));
         whole = claimed == found;
     }

@@ -153,3 +153,88 @@ TEST_CASE("a deleted partition's name is free at once, its files go later",
     CHECK(directory->renamed_for_deletion().value().empty());
     CHECK(directory->partitions().value().empty());
 }
+
+TEST_CASE("a checkpoint is the old one or the new one, and the marker is true, whatever fails",
+          "[storage][directory][crash][I27]") {
+    // 20,000 crash images: some work, a sync that fails or not, and the power goes.
+    for (std::uint64_t seed = 1; seed <= 20'000; ++seed) {
+        CAPTURE(seed);
+        SeededRandom random(seed);
+        TurnedClock clock;
+        MemoryFileSystem files(clock, MemoryFileSystem::CrashModel::on);
+        struct Known {  // what a file may hold: the last that was promised, or what came after
+            std::vector<std::int64_t> values{-1};
+            void attempt(std::int64_t value, bool promised) {
+                if (promised) values.clear();
+                values.push_back(value);
+            }
+            bool may_be(std::int64_t value) const {
+                return std::find(values.begin(), values.end(), value) != values.end();
+            }
+        };
+        Known points, marks, starts;
+        bool may_be_clean = false;
+        bool must_be_clean = false;
+        {
+            auto directory = LogDirectory::open(files, "/top/d", Logger()).value();
+            const bool identified = directory->write_identity({"c", BrokerId{1}, Uuid{}}).ok();
+            REQUIRE(identified);
+            for (std::int64_t step = 0; step < static_cast<std::int64_t>(random.below(8)); ++step) {
+                if (random.chance(0.1)) files.fail_next_sync();
+                switch (random.below(5)) {
+                    case 0:
+                        points.attempt(
+                            step, directory->write_recovery_points({{orders, Offset{step}}}).ok());
+                        break;
+                    case 1:
+                        marks.attempt(
+                            step, directory->write_high_watermarks({{orders, Offset{step}}}).ok());
+                        break;
+                    case 2:
+                        starts.attempt(step,
+                                       directory->write_log_starts({{orders, Offset{step}}}).ok());
+                        break;
+                    case 3: {
+                        const bool started = directory->mark_started().ok();
+                        must_be_clean = false;
+                        if (started) may_be_clean = false;
+                        break;
+                    }
+                    default: {
+                        must_be_clean = directory->mark_clean(BrokerEpoch{step}).ok();
+                        may_be_clean = true;
+                        break;
+                    }
+                }
+                files.clear_faults();
+            }
+        }
+        files.power_off(random);
+        auto again = LogDirectory::open(files, "/top/d", Logger());
+        REQUIRE(again.ok());
+        const auto value_in = [](const OffsetsByPartition& offsets) {
+            const auto found = offsets.find(orders);
+            return found == offsets.end() ? std::int64_t{-1} : found->second.value;
+        };
+        CHECK(points.may_be(value_in(again.value()->recovery_points())));
+        CHECK(marks.may_be(value_in(again.value()->high_watermarks())));
+        CHECK(starts.may_be(value_in(again.value()->log_starts())));
+        CHECK(again.value()->identity()->node_id == BrokerId{1});
+        if (must_be_clean) CHECK(again.value()->last_stop() == LastStop::clean);
+        if (!may_be_clean) CHECK(again.value()->last_stop() != LastStop::clean);
+    }
+}
+
+TEST_CASE("a checkpoint that finds no room leaves the old one", "[storage][directory]") {
+    Disk disk;
+    disk.use();
+    auto directory = disk.open().value();
+    disk.files.set_capacity(disk.files.used_bytes() + GENERATE(0u, 1u, 5u));
+    CHECK(directory->write_log_starts({{orders, Offset{3}}}).code() == Errc::disk_full);
+    CHECK(directory->mark_clean(BrokerEpoch{15}).code() == Errc::disk_full);
+    CHECK(directory->log_starts().at(orders) == Offset{2});
+    disk.files.clear_faults();
+    directory = nullptr;
+    CHECK(disk.open().value()->log_starts().at(orders) == Offset{2});
+    CHECK(disk.open().value()->clean_broker_epoch() == BrokerEpoch{14});
+}
