@@ -14,6 +14,22 @@ namespace {
 
 constexpr std::string_view metadata_topic = "__cluster_metadata";
 
+// A crash may have left checkpoints of partitions that are gone. The next ones of these names are
+// others.
+Status forget_others(LogDirectory& files, const std::map<TopicPartition, OpenHints>& there) {
+    const auto without_others = [&](OffsetsByPartition offsets) {
+        std::erase_if(offsets, [&](const auto& entry) { return !there.contains(entry.first); });
+        return offsets;
+    };
+    auto starts = without_others(files.log_starts());
+    if (starts != files.log_starts()) KQ_TRY(files.write_log_starts(std::move(starts)));
+    auto points = without_others(files.recovery_points());
+    if (points != files.recovery_points()) KQ_TRY(files.write_recovery_points(std::move(points)));
+    auto marks = without_others(files.high_watermarks());
+    if (marks != files.high_watermarks()) KQ_TRY(files.write_high_watermarks(std::move(marks)));
+    return done();
+}
+
 }  // namespace
 
 LogDirectories::LogDirectories(const ByOpen&, Loop& loop, IoPool& pool, Random& random,
@@ -53,6 +69,7 @@ Status LogDirectories::read(std::vector<LogDirectory*> directories) {
                                  " and in " + directories_[holder->second.directory]->path());
             }
         }
+        KQ_TRY(forget_others(*files, state.hints));
         directories_.push_back(files);
         state_.push_back(std::move(state));
     }
@@ -174,9 +191,6 @@ void LogDirectories::rename_away(const TopicPartition& name, Renaming why, Milli
         [this, name, why, delay, directory](Result<std::string> path) {
             loop_.assert_here();
             --state_[directory].partitions;
-            holders_.erase(name);
-            state_[directory].hints.erase(name);
-            state_[directory].first_high_watermarks.erase(name);
             if (!path.ok() && path.code() != Errc::not_found) {
                 logger_.error("a partition's directory cannot be renamed",
                               {kv("partition", name.text()), kv("error", path.error())});
@@ -187,8 +201,27 @@ void LogDirectories::rename_away(const TopicPartition& name, Renaming why, Milli
             } else if (path.ok()) {
                 unlink_later(directory, path.value(), delay);
             }
-            serve_waiting(name);
+            free_name(directory, name);
         });
+}
+
+// The checkpoint files must not say of its successor what was true of the partition that is gone.
+void LogDirectories::free_name(std::uint32_t directory, const TopicPartition& name) {
+    Directory& state = state_[directory];
+    state.hints.erase(name);
+    state.first_high_watermarks.erase(name);
+    for (auto& [set, partitions] : state.noted) {
+        std::erase_if(partitions,
+                      [&](const PartitionCheckpoint& entry) { return entry.name == name; });
+    }
+    auto free = [this, name](const Status&) {
+        loop_.assert_here();
+        holders_.erase(name);
+        serve_waiting(name);
+    };
+    if (!state.online) return free(done());
+    state.note_waiters.push_back({&loop_, std::move(free)});
+    write_checkpoints(directory);
 }
 
 void LogDirectories::unlink_later(std::uint32_t directory, std::string path, Millis delay) {

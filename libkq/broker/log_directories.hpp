@@ -134,6 +134,7 @@ private:
     void grant(const TopicPartition& name, Asked asked) KQ_ON(loop_);
     void serve_waiting(const TopicPartition& name) KQ_ON(loop_);
     void rename_away(const TopicPartition& name, Renaming why, Millis delay) KQ_ON(loop_);
+    void free_name(std::uint32_t directory, const TopicPartition& name) KQ_ON(loop_);
     void unlink_later(std::uint32_t directory, std::string path, Millis delay) KQ_ON(loop_);
     std::optional<std::uint32_t> choose(const Uuid& wanted) const KQ_ON(loop_);
     void write_checkpoints(std::uint32_t directory) KQ_ON(loop_);

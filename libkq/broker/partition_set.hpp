@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -93,8 +94,10 @@ private:
     struct Opening;
 
     // --- reconciling (partition_set_apply.cpp)
-    void host(const TopicIdPartition& id, const std::string& topic,
-              const PartitionRegistration& registration, const std::shared_ptr<Opening>& ticket)
+    // `settings` are there where the partition is new.
+    void host(const TopicIdPartition& id, const TopicPartition& name,
+              const PartitionRegistration& registration,
+              const std::optional<TopicSettings>& settings, const std::shared_ptr<Opening>& ticket)
         KQ_ON(loop_);
     void reconfigure(const MetadataDelta& delta) KQ_ON(loop_);
     void start_opening(Hosted& hosted) KQ_ON(loop_);

@@ -48,6 +48,7 @@ void PartitionSet::apply(const MetadataImage& image, const MetadataDelta& delta,
         }
     }
     for (const auto& [topic_id, change] : delta.changed_topics) {
+        std::optional<TopicSettings> settings;  // the same for all its partitions
         for (const PartitionIndex index : change.partitions) {
             const TopicIdPartition id{topic_id, index};
             if (owner_of(id, options_.loops) != options_.index) continue;
@@ -56,7 +57,10 @@ void PartitionSet::apply(const MetadataImage& image, const MetadataDelta& delta,
                 drop(id);
                 continue;
             }
-            host(id, change.name, *partition, ticket);
+            if (!settings.has_value() && lookup(id) == nullptr) {
+                settings = settings_.settings_of(*image, change.name);
+            }
+            host(id, {change.name, index}, *partition, settings, ticket);
         }
     }
     reconfigure(delta);
@@ -69,15 +73,15 @@ void PartitionSet::apply(const MetadataImage& image, const MetadataDelta& delta,
     }
 }
 
-void PartitionSet::host(const TopicIdPartition& id, const std::string& topic,
+void PartitionSet::host(const TopicIdPartition& id, const TopicPartition& name,
                         const PartitionRegistration& registration,
+                        const std::optional<TopicSettings>& settings,
                         const std::shared_ptr<Opening>& ticket) {
     Hosted* hosted = lookup(id);
     if (hosted == nullptr) {
-        TopicSettings settings = settings_.settings_of(*image_, topic);
-        settings.log = log_options_for(settings, id);
-        auto made = std::make_unique<Hosted>(loop_, id, TopicPartition{topic, id.partition},
-                                             options_.broker, settings, watches_gauge_);
+        auto made =
+            std::make_unique<Hosted>(loop_, id, name, options_.broker, *settings, watches_gauge_);
+        made->log_options = log_options_for(*settings, id);
         hosted = made.get();
         hosted_.emplace(id, std::move(made));
         by_id_.emplace(id, hosted);
@@ -96,10 +100,15 @@ void PartitionSet::host(const TopicIdPartition& id, const std::string& topic,
 void PartitionSet::reconfigure(const MetadataDelta& delta) {
     if (delta.changed_configs.empty()) return;
     const bool all = delta.broker_config_changed(options_.broker);
+    std::string topic;  // whose settings these are: partitions of a topic lie side by side
+    TopicSettings settings;
     for (const auto& [id, hosted] : hosted_) {
-        const std::string& topic = hosted->partition.name().topic;
-        if (!all && !delta.changed_configs.contains({ConfigResourceType::topic, topic})) continue;
-        const TopicSettings settings = settings_.settings_of(*image_, topic);
+        const std::string& name = hosted->partition.name().topic;
+        if (!all && !delta.changed_configs.contains({ConfigResourceType::topic, name})) continue;
+        if (name != topic) {
+            topic = name;
+            settings = settings_.settings_of(*image_, topic);
+        }
         hosted->log_options = log_options_for(settings, id);
         hosted->delete_delay = settings.delete_delay;
         if (Log* log = hosted->partition.log()) log->set_options(hosted->log_options);

@@ -104,35 +104,37 @@ bool Session::receive_into_slab() {
         return false;
     }
     auto into = space.subspan(old, std::min(space.size() - old, receive_bytes_max));
-    auto got = connection_->receive(into);
-    if (!got.ok()) {
-        if (got.code() == Errc::would_block) return false;
-        close(got.code() == Errc::connection_closed ? "peer_closed" : "connection_lost",
-              got.error());
-        return false;
-    }
-    sessions_.bytes_received_.add(got.value());
+    auto got = receive(into);
+    if (got == 0) return false;
     std::copy(unread_.bytes.begin(), unread_.bytes.end(), space.begin());
-    unread_.bytes = space.first(old + got.value());
-    unread_.hold = sessions_.buffers_.take(old + got.value());
+    unread_.bytes = space.first(old + got);
+    unread_.hold = sessions_.buffers_.take(old + got);
     process();
-    return got.value() == into.size();
+    return got == into.size();
 }
 
 bool Session::receive_large() {
     auto rest = large_.subspan(large_filled_);
-    auto got = connection_->receive(rest);
-    if (!got.ok()) {
-        if (got.code() == Errc::would_block) return false;
-        close(got.code() == Errc::connection_closed ? "peer_closed" : "connection_lost",
-              got.error());
-        return false;
-    }
-    sessions_.bytes_received_.add(got.value());
-    large_filled_ += got.value();
-    if (large_filled_ < large_.size()) return got.value() == rest.size();
+    auto got = receive(rest);
+    if (got == 0) return false;
+    large_filled_ += got;
+    if (large_filled_ < large_.size()) return got == rest.size();
     process();
     return true;
+}
+
+// How many bytes came; 0 when the socket is empty, or over.
+std::size_t Session::receive(MutableBytes into) {
+    auto got = connection_->receive(into);
+    if (got.ok()) {
+        sessions_.bytes_received_.add(got.value());
+        return got.value();
+    }
+    if (got.code() != Errc::would_block) {
+        close(got.code() == Errc::connection_closed ? "peer_closed" : "connection_lost",
+              got.error());
+    }
+    return 0;
 }
 
 // A frame that will not come whole soon moves to a buffer of its own; false when memory is short.

@@ -68,6 +68,7 @@ private:
     void receive() KQ_ON(loop_);
     bool receive_into_slab() KQ_ON(loop_);
     bool receive_large() KQ_ON(loop_);
+    std::size_t receive(MutableBytes into) KQ_ON(loop_);
     bool start_large(std::size_t frame_bytes) KQ_ON(loop_);
     void process() KQ_ON(loop_);
     void process_unread() KQ_ON(loop_);

@@ -253,6 +253,45 @@ TEST_CASE("a topic that goes while its segments do takes nothing of its successo
     CHECK(world.metrics.value("kq_offline_partitions") == 0);
 }
 
+TEST_CASE("a topic made anew does not begin where the one before it ended", "[broker][I1]") {
+    DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}});
+    fill_segments(world);
+    world.world.run_for(20s);
+    REQUIRE(start_of_t(world) > Offset{0});
+    // As DeleteRecords leaves it: its log start stands in a checkpoint file for good.
+    world.kill();
+    REQUIRE(
+        replace_file(world.files, "/data0/log-start-offset-checkpoint", as_bytes("0\n1\nt 0 5\n"))
+            .ok());
+    world.start();
+    world.world.run_for(20s);
+    world.delete_topic("t");
+    world.create_topic("t");
+    CHECK(world.send("t", 0, fresh_batch(world, "new")).base_offset == 0);
+    GENERATE(true, false) ? world.kill() : world.power_off();
+    world.start();
+    CHECK(world.read("t", 0) == std::vector<std::string>{"new"});
+    CHECK(world.partition("t", 0)->log()->opened().findings.empty());
+}
+
+TEST_CASE("checkpoints of a partition that is gone say nothing of the next one", "[broker][I1]") {
+    DataWorld world;
+    world.create_topic("other");
+    REQUIRE(world.stop());
+    for (const char* file : {"log-start-offset-checkpoint", "recovery-point-offset-checkpoint",
+                             "replication-offset-checkpoint"}) {
+        REQUIRE(replace_file(world.files, std::string("/data0/") + file, as_bytes("0\n1\nt 0 5\n"))
+                    .ok());
+    }
+    world.start();
+    world.create_topic("t");
+    CHECK(world.send("t", 0, fresh_batch(world, "new")).base_offset == 0);
+    GENERATE(true, false) ? world.kill() : world.power_off();
+    world.start();
+    CHECK(world.read("t", 0) == std::vector<std::string>{"new"});
+    CHECK(world.partition("t", 0)->log()->opened().findings.empty());
+}
+
 TEST_CASE("a full disk does not keep retention from making room", "[broker][retention]") {
     DataWorld world({.config = {{"log.retention.check.interval.ms", "1000"}}});
     fill_segments(world, {{"file.delete.delay.ms", "1000"}});
