@@ -9,13 +9,6 @@ import re
 
 import manuals
 
-# What no broker of ours can make a program return yet, and why it stands in the manual.
-NOT_SEEN = {
-    "kq-topics": {6: "brokers of others refuse; ours have no access control"},
-    "kq-produce": {6: "brokers of others refuse; ours have no access control"},
-    "kq-consume": {6: "brokers of others refuse; ours have no access control"},
-    "kq-broker": {8: "returned for a damaged meta.properties by tests/interop"},
-}
 SIGNALS = {130, 141, 143}  # of every program
 
 seen = {}
@@ -54,4 +47,4 @@ def missing():
     return ["%s lists exit status %d, which no test saw" % (program, status)
             for program in ["kq-topics", "kq-produce", "kq-consume", "kq-broker"]
             for status in sorted(listed(program))
-            if status not in seen.get(program, ()) and status not in NOT_SEEN.get(program, ())]
+            if status not in seen.get(program, ())]

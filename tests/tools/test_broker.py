@@ -385,3 +385,17 @@ def test_a_broker_that_ran_did_not_fail_to_start(t):
             if line.startswith("kq-broker: ")]
     t.equal(len(said), 1, said)
     t.true(said[0].startswith("kq-broker: stopped: "), said[0])
+
+
+def test_a_damaged_directory_is_status_8(t):
+    data = os.path.join(t.directory, "data")
+    t.status(t.run("kq-broker", "run", "--data", data, "--", "true"), 0)
+    for name in ["meta.properties", "__cluster_metadata-0/quorum-state"]:
+        path = os.path.join(data, name)
+        whole = open(path, "rb").read()
+        t.file(path, b"\x00damaged\n")
+        ran = t.status(t.run("kq-broker", "--data", data, "--listen", "127.0.0.1:0"), 8)
+        t.contains(first_line(ran), "[KQ_CORRUPT_FILE]")
+        t.equal(open(path, "rb").read(), b"\x00damaged\n", "it is left as it is")
+        t.file(path, whole)
+    t.status(t.run("kq-broker", "run", "--data", data, "--", "true"), 0)

@@ -4,6 +4,9 @@
 import json
 import os
 import signal
+import socket
+import struct
+import threading
 import time
 
 from harness import free_port, read_until, wait_for
@@ -29,7 +32,6 @@ def test_no_broker_is_exit_5_at_once(t):
 
 @no_broker
 def test_the_default_address_comes_with_advice(t):
-    import socket
     probe = socket.socket()
     if probe.connect_ex(("127.0.0.1", 9092)) == 0:
         probe.close()
@@ -178,3 +180,64 @@ def test_a_broker_that_falls_silent_under_a_producer(t):
         t.contains(said, "the time was up before the broker answered [KQ_DEADLINE_PASSED]\n")
         t.equal(said.count("kq-produce: "), 1, said)
         t.equal(said.count("CANCELLED"), 0, said)
+
+
+class Denying:
+    """A broker that lets nobody near its topics, in the oldest versions of Kafka's protocol."""
+
+    def __init__(self, t):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.connections = []
+        threading.Thread(target=self.accept, daemon=True).start()
+        t.open_things.append(self.close)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        for connection in self.connections:
+            connection.close()
+
+    def accept(self):
+        try:
+            while True:
+                connection, _ = self.listener.accept()
+                self.connections.append(connection)
+                threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+        except OSError:
+            pass
+
+    def serve(self, connection):
+        with connection.makefile("rb") as stream:
+            while True:
+                size = stream.read(4)
+                if len(size) < 4:
+                    return
+                frame = stream.read(struct.unpack(">i", size)[0])
+                api, version, number, length = struct.unpack(">hhih", frame[:10])
+                body = self.answer(api, version, frame[10 + max(length, 0):])
+                connection.sendall(struct.pack(">ii", 4 + len(body), number) + body)
+
+    def answer(self, api, version, request):
+        def text(word):
+            return struct.pack(">h", len(word)) + word
+        if api == 18:  # ApiVersions: v0 alone; Metadata v1, CreateTopics v2
+            ranges = [(3, 1, 1), (18, 0, 0), (19, 2, 2)]
+            return struct.pack(">hi", 0 if version == 0 else 35, len(ranges)) + \
+                b"".join(struct.pack(">hhh", *one) for one in ranges)
+        count = max(struct.unpack(">i", request[:4])[0], 0)
+        name = request[6:6 + struct.unpack(">h", request[4:6])[0]] if count else b""
+        if api == 19:
+            return struct.pack(">ii", 0, 1) + text(name) + struct.pack(">hh", 29, -1)
+        brokers = struct.pack(">ii", 1, 1) + text(b"127.0.0.1") + struct.pack(">ih", self.port, -1)
+        topics = struct.pack(">h", 29) + text(name) + struct.pack(">bi", 0, 0) if count else b""
+        return brokers + struct.pack(">ii", 1, count) + topics
+
+
+@no_broker
+def test_a_broker_that_denies_is_exit_6(t):
+    address = "127.0.0.1:%d" % Denying(t).port
+    for words in [["kq-topics", "create", "secret"], ["kq-produce", "secret"],
+                  ["kq-consume", "secret"]]:
+        ran = t.fails(6, "[TOPIC_AUTHORIZATION_FAILED]", *words, "-b", address, stdin="a\n")
+        t.contains(ran.err, "'secret'")
