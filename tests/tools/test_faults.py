@@ -161,13 +161,13 @@ def test_a_broker_that_falls_silent_under_a_producer(t):
     at = ["-b", broker.address]
     t.status(t.run("kq-topics", "create", "x", *at), 0)
     for before, status in [(b"", 7), (b"before\n", 3)]:
-        producer = t.start("kq-produce", "x", *at, "-t", "3s", "--report")
+        producer = t.start("kq-produce", "x", *at, "-t", "3s", "--report", "-v")
         if before:
             producer.stdin.write(before)
             producer.stdin.flush()
             read_until(producer.stdout.fileno(), b"\t-\n")
         else:
-            time.sleep(0.7)  # it knows the topic now
+            read_until(producer.stderr.fileno(), b"# Metadata ")  # it knows the topic now
         os.kill(broker.process.pid, signal.SIGSTOP)
         try:
             producer.stdin.write(b"after\n")
