@@ -179,7 +179,8 @@ def test_a_broker_that_falls_silent_under_a_producer(t):
         t.contains(said, "kq-produce: 1 record of %d was not acknowledged" % (1 + bool(before)))
         t.contains(said, "the time was up before the broker answered [KQ_DEADLINE_PASSED]\n")
         t.equal(said.count("kq-produce: "), 1, said)
-        t.equal(said.count("CANCELLED"), 0, said)
+        errors = [line for line in said.splitlines() if not line.startswith("# ")]
+        t.true(not any("CANCELLED" in line for line in errors), said)
 
 
 class Denying:
