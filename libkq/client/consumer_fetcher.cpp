@@ -281,7 +281,8 @@ void ConsumerCore::on_refusal(Partition& partition, BrokerId broker, Errc code) 
         return;
     }
     if (code == Errc::offset_out_of_range) return on_out_of_range(partition);
-    if (is_retriable(code)) {
+    // A producer may send its batch again; what is damaged on a broker's disk stays damaged.
+    if (is_retriable(code) && code != Errc::corrupt_message) {
         cluster_.refresh();
         return pause_after_failure(partition);
     }

@@ -173,6 +173,8 @@ struct Fixture {
                 }
             } else if (partition.fetch_offset < log.start || partition.fetch_offset > log.end) {
                 told.error_code = static_cast<std::int16_t>(Errc::offset_out_of_range);
+            } else if (damaged) {
+                told.error_code = static_cast<std::int16_t>(Errc::corrupt_message);
             } else {
                 frames.push_back(std::make_shared<Bytes>(
                     log.from(partition.fetch_offset,
@@ -253,6 +255,7 @@ struct Fixture {
     bool with_sessions = true;
     bool tells_leader = true;
     bool flip_bit = false;
+    bool damaged = false;  // the broker finds its own log damaged
     std::int32_t throttle_ms = 0;
     std::function<Errc(const FetchRequest&)> judge_fetch = [](const FetchRequest&) {
         return Errc::none;
@@ -501,6 +504,19 @@ TEST_CASE("a batch with a wrong checksum is refused, unless nobody checks", "[cl
         REQUIRE(at.assign({{part(0), Position::from_start(), Position::from_end()}}).ok());
         CHECK(at.drain().size() == 1);
     }
+}
+
+TEST_CASE("damage that the broker tells of is told, not asked for again", "[client]") {
+    Fixture at;
+    at.world.topology->add_topic("t", 1);
+    at.at("t", 0).add_values({"value"});
+    at.damaged = true;
+    at.start();
+    REQUIRE(at.assign({{part(0), Position::from_start(), Position::from_end()}}).ok());
+    CHECK(at.drain().empty());
+    REQUIRE(at.error);
+    CHECK(at.error->code == Errc::corrupt_message);
+    CHECK_THAT(at.error->message, Catch::Contains("'t' partition 0"));
 }
 
 TEST_CASE("read_committed leaves out aborted records and stops at what is decided", "[client]") {
