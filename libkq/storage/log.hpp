@@ -284,6 +284,7 @@ private:
     OpenReport report_;
     std::vector<std::unique_ptr<Segment>> segments_;  // by base offset; the last one is active
     Offset log_start_{0};
+    Offset gaps_below_{0};  // an earlier run compacted up to here
     Offset log_end_{0};
     Offset durable_end_{0};
     Offset recovery_point_{0};

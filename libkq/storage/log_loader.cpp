@@ -94,6 +94,7 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
     log_.durable_end_ = log_.recovery_point_;
     if (scan_needed) log_.names_changed_ = log_.parent_changed_ = log_.changed_ = true;
     log_.suspect_ = found_.has_failed_sync;
+    log_.gaps_below_ = hints.cleaned_end;
     return done();
 }
 

@@ -33,6 +33,12 @@ Result<ReadResult> Log::read(Offset from, std::uint32_t max_bytes, Offset upper_
     for (auto i = segment_index_of(from); i < segments_.size() && from < upper_bound; ++i) {
         auto& segment = *segments_[i];
         KQ_LET(auto first, segment.locate(from));
+        // Only compaction leaves gaps. Elsewhere the offset of a batch, which its checksum does not
+        // cover, is damaged, and a reader would wait for ever (I28).
+        if ((!first || first->base > from) && !options_.compact && from >= gaps_below_) {
+            return Error{Errc::corrupt_file, segment.path(log_suffix) + ": no batch holds offset " +
+                                                 std::to_string(from.value)};
+        }
         if (!first) continue;  // compaction left nothing behind `from` here
         if (first->base >= upper_bound) return nothing;
         if (first->size_bytes > max_bytes && !at_least_one) return nothing;
