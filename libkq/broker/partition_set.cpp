@@ -263,13 +263,24 @@ void PartitionSet::continue_locate(std::unique_ptr<PendingLocate> pending) {
             warm_up(*hosted, position.offset, std::move(pending));
             return;
         }
-        if (located.code == Errc::would_block) located.code = Errc::kafka_storage_error;
+        if (located.code == Errc::would_block) {
+            located.code = pending->damaged ? Errc::corrupt_message : Errc::kafka_storage_error;
+        }
+        if (located.code == Errc::corrupt_message) tell_damage(hosted->partition, position.offset);
         pending->warm_ups = 0;
+        pending->damaged = false;
         pending->bytes += located.records.length;
         pending->answers.push_back({item.index, std::move(located)});
     }
     auto answers = std::move(pending->answers);
     pending->message.on_answers(std::move(answers));
+}
+
+// I28: what cannot be served is reported, though readers come back for it again and again.
+void PartitionSet::tell_damage(const Partition& partition, Offset at) {
+    const std::string name = partition.name().text();
+    if (!damage_limiter_.allows(name, loop_.clock().mono())) return;
+    logger_.error("damage in a log", {kv("partition", name), kv("offset", at)});
 }
 
 // Reads what the log misses to answer, on the pool, and goes on.
@@ -294,6 +305,7 @@ void PartitionSet::warm_up(Hosted& hosted, Offset from, std::unique_ptr<PendingL
                 logger_.error("cannot read a log", {kv("partition", still->partition.name().text()),
                                                     kv("error", warmed.status.error())});
                 pending->warm_ups = warm_ups_max;  // do not try again
+                pending->damaged = warmed.status.code() == Errc::corrupt_file;
             }
             continue_locate(std::move(pending));
             job_ended();

@@ -23,6 +23,7 @@
 #include "base/counters.hpp"
 #include "base/io_pool.hpp"
 #include "base/log.hpp"
+#include "base/log_limiter.hpp"
 #include "base/loop.hpp"
 #include "broker/log_directories.hpp"
 #include "broker/partition_requests.hpp"
@@ -120,6 +121,7 @@ private:
     void perform(Hosted& hosted, Effects& effects) KQ_ON(loop_);
     void deliver_verdicts() KQ_ON(loop_);
     void continue_locate(std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
+    void tell_damage(const Partition& partition, Offset at) KQ_ON(loop_);
     void warm_up(Hosted& hosted, Offset from, std::unique_ptr<PendingLocate> pending) KQ_ON(loop_);
     void search_timestamp(const TopicIdPartition& id, const OffsetLookup& query,
                           TimestampSearch search, Callback<void(OffsetAnswer)> on_answer)
@@ -205,6 +207,7 @@ private:
     MonoTime last_mono_ KQ_OWNED_BY(loop_);
     WallTime last_wall_ KQ_OWNED_BY(loop_);
     MonoTime no_retention_before_ KQ_OWNED_BY(loop_);
+    LogLimiter damage_limiter_;
     std::size_t jobs_ KQ_OWNED_BY(loop_) = 0;  // on the pool or at the keeper of the directories
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     bool closed_clean_ KQ_OWNED_BY(loop_) = true;

@@ -71,7 +71,8 @@ struct PartitionSet::PendingLocate {
     std::vector<LocateAnswer> answers;  // of items before `next`
     std::size_t next = 0;
     std::uint64_t bytes = 0;
-    int warm_ups = 0;  // of the item at `next`
+    int warm_ups = 0;      // of the item at `next`
+    bool damaged = false;  // it is on the disk, and cannot be read
 };
 
 // Some of the files of a sync round: what one pool job syncs.

@@ -443,7 +443,9 @@ Located Partition::locate(const FetchPosition& position) {
     auto read =
         log_->read(position.offset, position.max_bytes, located.visible_end, position.at_least_one);
     if (!read.ok()) {
-        located.code = code_of_refusal(read.code());
+        // A reader must hear of damage; KAFKA_STORAGE_ERROR would make it ask again for ever.
+        located.code = read.code() == Errc::corrupt_file ? Errc::corrupt_message
+                                                         : code_of_refusal(read.code());
         return located;
     }
     if (position.visibility == Visibility::last_stable && read.value().slice.length > 0) {

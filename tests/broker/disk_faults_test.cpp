@@ -136,6 +136,21 @@ TEST_CASE("who waits on a disk that fails is told at once", "[broker]") {
     waiting = nullptr;
 }
 
+TEST_CASE("damage is told to who reads it, and the rest is served", "[broker][I28]") {
+    BrokerWorld world;
+    REQUIRE(world.create("t", 2) == Errc::none);
+    for (int i = 0; i < 2; ++i) {
+        for (const char* value : {"first", "second", "third"})
+            REQUIRE(code_of(world.send("t", i, {value})) == Errc::none);
+    }
+    // The base offset of the batch, which its checksum does not cover.
+    world.node.disk().flip_bit("/data/t-0" + log_file, 7, 7);
+    CHECK(world.fetch("t", 0).code == Errc::corrupt_message);
+    CHECK(world.fetch("t", 1).code == Errc::none);
+    CHECK(code_of(world.send("t", 0, {"fourth"})) == Errc::none);
+    CHECK_FALSE(world.node.failure().has_value());
+}
+
 TEST_CASE("without any disk, or without its metadata's, a broker gives up and says why",
           "[broker]") {
     SECTION("the only directory") {
