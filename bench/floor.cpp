@@ -8,6 +8,7 @@
 // It understands Produce v7 and Fetch v11 of one topic and believes everything it is told: batches
 // of one partition all have the same size, which is how it finds an offset in a file.
 // Prints the port it listens on.
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
@@ -46,6 +47,7 @@ struct Connection {
     std::size_t in_begin = 0;
     std::size_t in_end = 0;
     kq::Bytes out;
+    bool gone = false;
 };
 
 void die(const char* what) {
@@ -94,19 +96,20 @@ private:
         int on = 1;
         ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         ::setsockopt(socket, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
-        auto* connection = new Connection{.socket = socket, .in = {}, .out = {}};
+        auto* connection = new Connection{.socket = socket, .in = {}, .out = {}, .gone = false};
         connection->in.resize(std::size_t{1} << 20);
         epoll_event event{.events = EPOLLIN, .data = {.ptr = connection}};
         ::epoll_ctl(poller_, EPOLL_CTL_ADD, socket, &event);
     }
 
+    static void close(Connection* c) {
+        ::close(c->socket);
+        delete c;
+    }
+
     void serve(Connection* c) {
         ssize_t got = ::recv(c->socket, c->in.data() + c->in_end, c->in.size() - c->in_end, 0);
-        if (got <= 0) {
-            ::close(c->socket);
-            delete c;
-            return;
-        }
+        if (got <= 0) return close(c);
         c->in_end += static_cast<std::size_t>(got);
         for (;;) {
             std::size_t have = c->in_end - c->in_begin;
@@ -118,6 +121,7 @@ private:
             c->in_begin += size + 4;
         }
         flush(c);
+        if (c->gone) return close(c);
         if (c->in_begin == c->in_end) {
             c->in_begin = c->in_end = 0;
         } else if (c->in_begin > c->in.size() / 2) {
@@ -221,13 +225,13 @@ private:
         store_be(out.data() + start, static_cast<std::int32_t>(out.size() - start - 4 +
                                                                static_cast<std::size_t>(length)));
         send_all(c, MSG_MORE);
-        while (length > 0) {
+        while (length > 0 && !c->gone) {
             auto sent =
                 ::sendfile(c->socket, partition.file, &position, static_cast<std::size_t>(length));
             if (sent > 0) {
                 length -= sent;
             } else {
-                wait_writable(c->socket);
+                wait_writable(c);
             }
         }
     }
@@ -238,26 +242,26 @@ private:
 
     void send_all(Connection* c, int flags) {
         std::size_t sent = 0;
-        while (sent < c->out.size()) {
+        while (sent < c->out.size() && !c->gone) {
             auto n =
                 ::send(c->socket, c->out.data() + sent, c->out.size() - sent, flags | MSG_NOSIGNAL);
             if (n > 0) {
                 sent += static_cast<std::size_t>(n);
             } else {
-                wait_writable(c->socket);
+                wait_writable(c);
             }
         }
         c->out.clear();
     }
 
-    // The one place where the floor waits inside a turn; a peer that is gone ends the program.
-    void wait_writable(int socket) {
+    // The one place where the floor waits inside a turn.
+    void wait_writable(Connection* c) {
         int poller = ::epoll_create1(EPOLL_CLOEXEC);
-        epoll_event event{.events = EPOLLOUT, .data = {.fd = socket}};
-        ::epoll_ctl(poller, EPOLL_CTL_ADD, socket, &event);
-        ::epoll_wait(poller, &event, 1, 10'000);
+        epoll_event event{.events = EPOLLOUT, .data = {.fd = c->socket}};
+        ::epoll_ctl(poller, EPOLL_CTL_ADD, c->socket, &event);
+        int ready = ::epoll_wait(poller, &event, 1, 10'000);
         ::close(poller);
-        if ((event.events & (EPOLLERR | EPOLLHUP)) != 0) std::exit(0);
+        if (ready <= 0 || (event.events & (EPOLLERR | EPOLLHUP)) != 0) c->gone = true;
     }
 
     Partition& open(std::int32_t index) {
@@ -283,5 +287,7 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "usage: bench-floor DIRECTORY\n");
         return 2;
     }
+    // A client may go away in the middle of an answer.
+    std::signal(SIGPIPE, SIG_IGN);
     Floor(argv[1]).run();
 }
