@@ -136,8 +136,9 @@ void PartitionSet::note_checkpoints() {
 std::vector<PartitionCheckpoint> PartitionSet::checkpoints_of(std::uint32_t directory) {
     std::vector<PartitionCheckpoint> list;
     for (const auto& [id, hosted] : hosted_) {
-        const Log* log = hosted->partition.log();
+        Log* log = hosted->partition.log();
         if (log == nullptr || hosted->directory != directory) continue;
+        log->flush_indexes();
         PartitionCheckpoint entry{hosted->partition.name(), log->recovery_point(),
                                   hosted->partition.high_watermark(), std::nullopt};
         // As long as the segments below may come back, the file has to say where the log begins.

@@ -155,6 +155,9 @@ public:
     Offset log_start() const { return log_start_; }
     Offset log_end() const { return log_end_; }
     Offset durable_end() const { return durable_end_; }
+    // Before recovery_point() goes to the checkpoint file: what Kafka expects of a segment that it
+    // is to trust up to there.
+    void flush_indexes();
     // Where the scan after an unclean stop begins; goes to the checkpoint file.
     Offset recovery_point() const { return recovery_point_; }
     Epoch latest_epoch() const { return epochs_.latest(); }

@@ -17,6 +17,10 @@ bool Log::needs_sync() const {
            !written_files_.empty();
 }
 
+void Log::flush_indexes() {
+    if (!failed_ && recovery_point_ > active().base()) active().flush_indexes();
+}
+
 SyncJob Log::begin_sync() {
     KQ_CHECK(!syncing_ && !failed_);
     syncing_ = true;

@@ -150,12 +150,18 @@ Status Segment::flush_all() {
 }
 
 void Segment::flush_indexes_sometimes() {
-    if (offset_index_.unflushed() < flush_at || index_damaged_) return;
+    if (offset_index_.unflushed() >= flush_at) flush_indexes();
+}
+
+void Segment::flush_indexes() {
+    bool lacks_nothing = has_index_files_ && offset_index_.unflushed() == 0;
+    if (lacks_nothing || index_damaged_ || index_suspect_ || closed_) return;
     auto flushed = flush_all();
     if (!flushed.ok()) {
         if (flushed.code() != Errc::disk_full) index_damaged_ = true;
         return;  // they stay in memory
     }
+    has_index_files_ = true;
     offset_index_.forget_flushed(keep_max);
     time_index_.forget_flushed(0);
 }

@@ -88,6 +88,9 @@ public:
     void note_aborted(const AbortedTransaction& aborted);
     // Puts entries into the index files if many are waiting. A full disk only postpones that.
     void flush_indexes_sometimes();
+    // Whoever recovers by a recovery point inside this segment looks for its index files: Kafka
+    // complains where there are none. Writes what they lack.
+    void flush_indexes();
     // No more appends: the largest timestamp is put into the time index, index files are written
     // whole. Index files that cannot be are removed, for they can be rebuilt.
     void close_indexes();
@@ -166,8 +169,9 @@ private:
     std::shared_ptr<const OffsetEntries> loaded_;  // the entries of the index file
     std::optional<BatchRef> hint_;                 // a batch that was looked for on the pool
     std::vector<BatchRef> recent_;                 // the newest batches, oldest first
-    bool index_suspect_ = false;  // an entry led nowhere: the index is to be rebuilt
-    bool index_damaged_ = false;  // the index files cannot be continued
+    bool index_suspect_ = false;    // an entry led nowhere: the index is to be rebuilt
+    bool has_index_files_ = false;  // that we wrote
+    bool index_damaged_ = false;    // the index files cannot be continued
     bool closed_ = false;
 };
 

@@ -82,6 +82,22 @@ TEST_CASE("a failed sync fails the log for good", "[storage][sync][faults]") {
     CHECK(log.close_clean().code() == Errc::kafka_storage_error);
 }
 
+TEST_CASE("a segment that holds the recovery point has index files", "[storage][sync]") {
+    LogOnDisk disk;
+    auto& log = disk.create();
+    REQUIRE(append(log, BatchSpec{}).ok());
+    log.flush_indexes();
+    auto index = disk.path(Offset{0}, offset_index_suffix);
+    auto times = disk.path(Offset{0}, time_index_suffix);
+    CHECK_FALSE(disk.files.exists(index));  // nothing is synced: whoever starts scans it all
+    REQUIRE(sync(log).ok());
+    log.flush_indexes();
+    CHECK(disk.files.exists(index));
+    CHECK(disk.files.exists(times));
+    disk.log.reset();
+    CHECK(disk.open(LastStop::process_died, Offset{1}).log_end() == Offset{1});
+}
+
 TEST_CASE("what a failed sync left in the cache is written again by the next process",
           "[storage][sync][faults]") {
     LogOnDisk disk;
