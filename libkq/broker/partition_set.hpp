@@ -207,7 +207,7 @@ private:
     MonoTime last_mono_ KQ_OWNED_BY(loop_);
     WallTime last_wall_ KQ_OWNED_BY(loop_);
     MonoTime no_retention_before_ KQ_OWNED_BY(loop_);
-    LogLimiter damage_limiter_;
+    LogLimiter damage_limiter_ KQ_OWNED_BY(loop_);
     std::size_t jobs_ KQ_OWNED_BY(loop_) = 0;  // on the pool or at the keeper of the directories
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     bool closed_clean_ KQ_OWNED_BY(loop_) = true;
