@@ -20,6 +20,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -92,7 +93,8 @@ private:
     std::vector<std::unique_ptr<SimReader>> readers_;
     std::map<std::string, int> counts_;
     int extra_topics_ = 0;
-    bool disk_is_bad_ = false;  // the broker may give up
+    std::set<std::string> flipped_;  // caches, once each
+    bool disk_is_bad_ = false;       // the broker may give up
 };
 
 }  // namespace kq::sim
