@@ -142,6 +142,7 @@ private:
     // --- retention (partition_set_retention.cpp)
     void check_retention() KQ_ON(loop_);
     bool clock_is_steady() KQ_ON(loop_);
+    void find_ages(Hosted& hosted, AgeJob job) KQ_ON(loop_);
     void persist_log_starts(std::uint32_t directory, std::vector<TopicIdPartition> shortened)
         KQ_ON(loop_);
     void delete_segments(Hosted& hosted) KQ_ON(loop_);

@@ -46,6 +46,7 @@ void PartitionSet::check_retention() {
         if (log == nullptr || std::holds_alternative<Offline>(hosted->partition.role())) continue;
         if (!steady || hosted->retention_start.has_value()) continue;
         log->expire_producers();
+        if (auto ages = log->wants_ages(now)) find_ages(*hosted, std::move(*ages));
         const Offset start = log->start_after_retention(now, hosted->partition.high_watermark());
         if (start <= log->first_segment_base()) continue;
         hosted->retention_start = std::max(start, log->log_start());
@@ -57,6 +58,33 @@ void PartitionSet::check_retention() {
         loop_.assert_here();
         check_retention();
     });
+}
+
+// What the job does not find out keeps its segments; the next look asks again.
+void PartitionSet::find_ages(Hosted& hosted, AgeJob job) {
+    struct Found {
+        AgeJob job;
+        Status status;
+    };
+    job_started();
+    run_on_pool(
+        pool_, loop_,
+        [job = std::move(job)]() mutable {
+            Status status = job.run();
+            return Found{std::move(job), std::move(status)};
+        },
+        [this, id = hosted.partition.id()](const Found& found) {
+            loop_.assert_here();
+            Hosted* still = lookup(id);
+            Log* log = still == nullptr ? nullptr : still->partition.log();
+            if (log != nullptr) log->finish_ages(found.job);
+            if (log != nullptr && !found.status.ok()) {
+                logger_.error("cannot tell how old a segment is",
+                              {kv("partition", still->partition.name().text()),
+                               kv("error", found.status.error())});
+            }
+            job_ended();
+        });
 }
 
 void PartitionSet::persist_log_starts(std::uint32_t directory,

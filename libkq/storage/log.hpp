@@ -212,6 +212,10 @@ public:
     // log start; log_start() or below when there is none. The caller guards against a clock that
     // jumped.
     Offset start_after_retention(WallTime now, Offset high_watermark);
+    // The segments that would be too old if their time indexes can be believed, and that nobody
+    // has looked at yet: start_after_retention() leaves them until the job has.
+    std::optional<AgeJob> wants_ages(WallTime now) const;
+    void finish_ages(const AgeJob& job);
     // Takes out the segments below `start`, which becomes the log start. The caller has persisted
     // it (LogDirectory::write_log_starts), or a power cut may bring back what readers saw go.
     DeleteJob delete_segments_before(Offset start);
@@ -275,6 +279,7 @@ private:
     Status sync_all();
     Status remove_snapshots_above(Offset offset);
     std::size_t count_old_segments(WallTime now, Offset high_watermark) const;
+    bool seems_too_old(const Segment& segment, WallTime now) const;
     bool is_too_old(const Segment& segment, WallTime now) const;
     void drop_segments_before(std::size_t count, DeleteJob& job);
 

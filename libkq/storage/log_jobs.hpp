@@ -92,6 +92,29 @@ private:
     std::uint64_t bytes_ = 0;
 };
 
+// Finds out from the batches how young the youngest record of a segment is, before the segment is
+// deleted for its age.
+class AgeJob {
+public:
+    // corrupt_file: a batch cannot be read, so nobody can tell.
+    Status run();
+
+private:
+    friend class Log;
+    struct Item {
+        Offset base;
+        std::string path;
+        std::uint64_t size = 0;
+        WallTime youngest = no_timestamp;
+        Offset youngest_at = no_offset;
+        bool known = false;
+    };
+    Status look_at(Item& item);
+
+    FileSystem* files_ = nullptr;
+    std::vector<Item> items_;
+};
+
 // Reserves disk space ahead of the end of the active segment. A failure is of no consequence.
 class AllocateJob {
 public:

@@ -204,6 +204,58 @@ std::size_t Log::count_old_segments(WallTime now, Offset high_watermark) const {
 }
 
 bool Log::is_too_old(const Segment& segment, WallTime now) const {
+    return segment.is_timestamp_sure() && seems_too_old(segment, now);
+}
+
+std::optional<AgeJob> Log::wants_ages(WallTime now) const {
+    if (failed_ || !options_.delete_old) return std::nullopt;
+    AgeJob job;
+    job.files_ = &files_;
+    for (const auto& segment : segments_) {
+        if (!seems_too_old(*segment, now)) break;
+        if (segment->is_timestamp_sure()) continue;
+        job.items_.push_back({.base = segment->base(),
+                              .path = segment->path(log_suffix),
+                              .size = segment->size_bytes()});
+    }
+    if (job.items_.empty()) return std::nullopt;
+    return job;
+}
+
+Status AgeJob::run() {
+    for (auto& item : items_)
+        KQ_TRY(look_at(item));
+    return done();
+}
+
+Status AgeJob::look_at(Item& item) {
+    KQ_LET(auto file, files_->open(item.path, OpenMode::read));
+    HeaderWalk walk(*file, 0, item.size, MayWait::yes);
+    BatchHeader header;
+    while (true) {
+        auto more = walk.next(header);
+        if (!more.ok()) return Error{more.code(), item.path + ": " + more.error().message};
+        if (!more.value()) break;
+        if (header.max_timestamp <= item.youngest) continue;
+        item.youngest = header.max_timestamp;
+        item.youngest_at = header.last_offset();
+    }
+    item.known = true;
+    return done();
+}
+
+void Log::finish_ages(const AgeJob& job) {
+    for (const auto& item : job.items_) {
+        auto& segment = *segments_[segment_index_of(item.base)];
+        // It may be gone, or have been cut, meanwhile.
+        if (!item.known || segment.base() != item.base) continue;
+        if (segment.size_bytes() != item.size) continue;
+        segment.set_max_timestamp(item.youngest, item.youngest_at);
+        segment.set_timestamp_sure(true);
+    }
+}
+
+bool Log::seems_too_old(const Segment& segment, WallTime now) const {
     if (options_.retention_ms < Millis{0}) return false;
     auto youngest = segment.youngest();
     return youngest.ok() && now - youngest.value() > options_.retention_ms;

@@ -122,6 +122,9 @@ public:
         max_timestamp_ = timestamp;
         max_timestamp_offset_ = offset;
     }
+    // The time index is a cache, and has no checksum: nothing is deleted on its word alone (I29).
+    bool is_timestamp_sure() const { return timestamp_is_sure_; }
+    void set_timestamp_sure(bool sure) { timestamp_is_sure_ = sure; }
     // For segments without timestamps: when the file was last written.
     Result<WallTime> youngest() const;
     void set_first_timestamp(WallTime timestamp) { first_timestamp_ = timestamp; }
@@ -163,6 +166,7 @@ private:
     std::uint64_t bytes_since_entry_ = 0;
     WallTime max_timestamp_ = no_timestamp;
     Offset max_timestamp_offset_ = no_offset;
+    bool timestamp_is_sure_ = true;
     std::optional<WallTime> first_timestamp_;  // of the first batch; age is counted from it
     WallTime created_;
 

@@ -104,6 +104,7 @@ Status LogLoader::open_closed(Segment& segment) {
         segment.unload();
         return load_transactions(segment);
     }
+    segment.set_timestamp_sure(false);
     if (last_time.value()) {
         segment.set_max_timestamp(wall_time(last_time.value()->timestamp_ms),
                                   segment.base() + last_time.value()->relative_offset);

@@ -177,8 +177,35 @@ TEST_CASE("retention by time after a restart", "[storage][shorten]") {
     fill(disk);
     disk.options.retention_ms = Millis{60'000};
     auto& log = disk.reopen();
-    auto job = log.delete_old_segments(wall_time(start_ms + 200'000), log.log_end());
+    auto now = wall_time(start_ms + 200'000);
+    CHECK(log.delete_old_segments(now, log.log_end()).empty());  // nobody has looked yet
+    auto ages = log.wants_ages(now);
+    REQUIRE(ages);
+    REQUIRE(ages->run().ok());
+    log.finish_ages(*ages);
+    CHECK_FALSE(log.wants_ages(now));
+    auto job = log.delete_old_segments(now, log.log_end());
     CHECK(job.log_start() == Offset{10});
+}
+
+TEST_CASE("a damaged time index deletes nothing", "[storage][shorten][faults]") {
+    LogOnDisk disk;
+    fill(disk);
+    disk.options.retention_ms = Millis{60'000};
+    REQUIRE(disk.log->close_clean().ok());
+    disk.log.reset();
+    auto times = disk.path(Offset{0}, time_index_suffix);
+    auto size = disk.files.info(times).value().size;
+    REQUIRE(size >= 12);
+    disk.files.flip_bit(times, size - 12 + 2, 0);  // of the last timestamp: years earlier or later
+    auto& log = disk.open(LastStop::clean);
+    auto now = wall_time(start_ms + 1);
+    if (auto ages = log.wants_ages(now)) {
+        REQUIRE(ages->run().ok());
+        log.finish_ages(*ages);
+    }
+    CHECK(log.delete_old_segments(now, log.log_end()).empty());
+    CHECK(log.log_start() == Offset{0});
 }
 
 TEST_CASE("segments without timestamps age by their files", "[storage][shorten]") {
