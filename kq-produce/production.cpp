@@ -75,6 +75,7 @@ Status Production::prepare_options() {
     KQ_TRY(access_.check_writable());
     KQ_LET(auto producer_options, access_.producer_options());
     producer_ = std::make_unique<Producer>(access_.runtime(), std::move(producer_options));
+    if (auto deadline = access_.deadline()) producer_->set_deadline(*deadline);
     producer_->on_batch([this](const BatchReport& report) { on_batch(report); });
     return done();
 }
@@ -237,6 +238,9 @@ Status Production::send(const PipedRecord& record) {
 Status Production::send_until_taken(const ProducerRecord& record) {
     while (true) {
         auto sent = producer_->send(record);
+        if (!sent.ok() && access_.deadline() && access_.now() >= *access_.deadline()) {
+            return Error{Errc::deadline_passed, "the time was up before all records were sent"};
+        }
         if (sent.code() != Errc::interrupted) return sent;
         KQ_TRY(interrupted());
     }

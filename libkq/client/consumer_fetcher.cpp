@@ -286,8 +286,13 @@ void ConsumerCore::on_refusal(Partition& partition, BrokerId broker, Errc code) 
         cluster_.refresh();
         return pause_after_failure(partition);
     }
-    give_up(partition, Error{code, "'" + partition.name->topic + "' partition " +
-                                       std::to_string(partition.name->partition.value)});
+    std::string where = "'" + partition.name->topic + "' partition " +
+                        std::to_string(partition.name->partition.value);
+    if (code == Errc::corrupt_message) {
+        where += ": the broker cannot read its log at offset " +
+                 std::to_string(partition.fetch_offset.value) + ", which is damaged";
+    }
+    give_up(partition, Error{code, std::move(where)});
 }
 
 // The records at the position were deleted, or are not written yet. Where to go on is the reader's

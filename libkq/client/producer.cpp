@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/producer.hpp"
 
+#include <algorithm>
+
 #include "client/producer_core.hpp"
 
 namespace kq {
@@ -34,10 +36,15 @@ Status Producer::wait_to_send(std::string_view topic, MonoTime deadline) {
     return std::move(**place);
 }
 
+MonoTime Producer::end_of_waiting() const {
+    auto end = runtime_.clock().mono() + block_max_;
+    return deadline_ ? std::min(end, *deadline_) : end;
+}
+
 Status Producer::send(const ProducerRecord& record) {
     auto sent = core_->send(record);
     if (sent.code() == Errc::would_block) [[unlikely]] {
-        auto deadline = runtime_.clock().mono() + block_max_;
+        auto deadline = end_of_waiting();
         while (sent.code() == Errc::would_block) {
             KQ_TRY(wait_to_send(record.topic, deadline));
             sent = core_->send(record);
@@ -50,7 +57,7 @@ Status Producer::send(const ProducerRecord& record) {
 
 Status Producer::send(const ProducerRecord& record, Callback<void(const RecordReport&)> report) {
     // The callback moves with the record, so the room for it is made first.
-    auto deadline = runtime_.clock().mono() + block_max_;
+    auto deadline = end_of_waiting();
     auto shared = std::make_shared<Callback<void(const RecordReport&)>>(std::move(report));
     auto call = [shared](const RecordReport& outcome) { (*shared)(outcome); };
     auto sent = core_->send(record, call);

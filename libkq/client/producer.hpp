@@ -38,12 +38,14 @@ public:
     Result<std::int32_t> partitions_of(std::string_view topic,
                                        std::optional<Millis> timeout = std::nullopt);
 
+    // No send() waits beyond this, whatever max.block.ms says.
+    void set_deadline(MonoTime deadline) { deadline_ = deadline; }
     // Takes the record. Waits at most max.block.ms for metadata and for memory.
     // errors  message_too_large           over max.request.size
     //         unknown_topic_or_partition  no such topic or partition after max.block.ms
-    //         buffer_exhausted            buffer.memory is full and nothing was acknowledged in
-    //         time interrupted, unreachable the producer's own failure  (fenced, no right to
-    //         write…): no record will be taken
+    //         buffer_exhausted            buffer.memory was full for so long
+    //         interrupted, unreachable
+    //         the producer's own failure  (fenced, no right to write…): no record will be taken
     // After an error the record was not taken.
     Status send(const ProducerRecord& record);
     // The same, and tells the record's own fate. Costs an allocation.
@@ -71,11 +73,13 @@ public:
     ProducerCore& core() { return *core_; }
 
 private:
+    MonoTime end_of_waiting() const;
     // Waits until a send() that would have blocked may be tried again.
     Status wait_to_send(std::string_view topic, MonoTime deadline);
 
     ClientRuntime& runtime_;
     Millis block_max_;
+    std::optional<MonoTime> deadline_;
     std::unique_ptr<ProducerCore> core_;
 };
 

@@ -183,6 +183,33 @@ def test_a_broker_that_falls_silent_under_a_producer(t):
         t.true(not any("CANCELLED" in line for line in errors), said)
 
 
+def test_the_deadline_holds_while_the_buffer_is_full(t):
+    broker = t.another_broker()
+    at = ["-b", broker.address]
+    t.status(t.run("kq-topics", "create", "x", *at), 0)
+    producer = t.start("kq-produce", "x", *at, "-t", "3s", "-v", "-X", "buffer.memory=65536", "-X", "batch.size=16384")
+    read_until(producer.stderr.fileno(), b"# Metadata ")
+    os.kill(broker.process.pid, signal.SIGSTOP)
+
+    def feed():
+        try:
+            producer.stdin.write(b"a line that finds no room\n" * 100_000)
+            producer.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    try:
+        t.equal(wait_for(producer, 15), 7)
+    finally:
+        os.kill(broker.process.pid, signal.SIGCONT)
+    feeder.join(10)
+    said = producer.stderr.read().decode()
+    t.contains(said, "[KQ_DEADLINE_PASSED]")
+    t.equal(said.count("kq-produce: "), 1, said)
+
+
 class Denying:
     """A broker that lets nobody near its topics, in the oldest versions of Kafka's protocol."""
 
