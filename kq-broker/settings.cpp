@@ -45,11 +45,11 @@ public:
     }
     bool is_set(std::string_view name) const { return set_.is_set(name); }
     const ConfigSet& settings() const { return set_; }
-    // "FILE: " or "-X: " of a setting that somebody gave.
+    // The file or option that gave a setting.
     std::string origin_of(std::string_view name) const {
         for (const auto& other : out_.origins)
-            if (other.name == name) return other.origin + ": ";
-        return {};
+            if (other.name == name) return other.origin;
+        return "default";
     }
     void finish() { out_.config = std::make_shared<const ConfigSet>(std::move(set_)); }
 
@@ -136,13 +136,11 @@ Status take_older_id(Collector& settings) {
     if (older < 0) return done();
     const auto id = settings.settings().integer("node.id");
     if (!settings.is_set("node.id")) {
-        auto origin = settings.origin_of("broker.id");
-        origin.resize(origin.size() - 2);
-        return settings.set("node.id", std::to_string(older), origin);
+        return settings.set("node.id", std::to_string(older), settings.origin_of("broker.id"));
     }
     if (older == id) return done();
     return Error{Errc::usage, settings.origin_of("broker.id") +
-                                  "broker.id: " + std::to_string(older) +
+                                  ": broker.id: " + std::to_string(older) +
                                   " is the older name of node.id, which is " + std::to_string(id)};
 }
 
@@ -150,7 +148,7 @@ Status take_older_id(Collector& settings) {
 Status check_support(const Collector& settings, std::vector<std::string>& warnings) {
     if (auto refused = refused_setting(settings.settings())) {
         const std::string name(refused->name);
-        return Error{Errc::usage, settings.origin_of(name) + name + ": " + refused->why};
+        return Error{Errc::usage, settings.origin_of(name) + ": " + name + ": " + refused->why};
     }
     const auto names = settings_without_effect(settings.settings());
     if (names.empty()) return done();

@@ -33,6 +33,17 @@ public:
     }
 };
 
+// What strikes in every hundred worlds, or the worlds are not what they are meant to be.
+constexpr const char* fault_kinds[] = {"clean stop",          "clock jump",
+                                       "crash amid recovery", "created topic",
+                                       "cut connections",     "damage told to a reader",
+                                       "damaged cache",       "deleted topic",
+                                       "failed sync",         "failed write",
+                                       "flaky network",       "flipped bit",
+                                       "full disk",           "kill",
+                                       "power cut",           "replaced producer"};
+constexpr unsigned long long seeds_for_every_fault = 100;
+
 // A check of ours that fails aborts the process: the seed is told all the same.
 char replay_line[128];
 extern "C" void tell_seed(int) {
@@ -123,5 +134,11 @@ int main(int argc, char** argv) {
                 steps, acked, read);
     for (const auto& [kind, count] : counts)
         std::printf("%8d  %s\n", count, kind.c_str());
+    if (last - first + 1 < seeds_for_every_fault) return 0;
+    for (const char* kind : fault_kinds) {
+        if (counts.contains(kind)) continue;
+        std::printf("broken: world: no seed had the fault '%s'\n", kind);
+        return 1;
+    }
     return 0;
 }
