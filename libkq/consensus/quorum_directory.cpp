@@ -5,8 +5,9 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "consensus/committed_end.hpp"
+#include "consensus/log_survey.hpp"
 #include "protocol/compression.hpp"
-#include "storage/kq_file.hpp"
 
 namespace kq {
 namespace {
@@ -15,30 +16,6 @@ namespace {
 constexpr std::size_t control_batch_bytes_max = std::size_t{64} << 20;
 constexpr std::uint32_t read_bytes = 1 << 20;
 constexpr std::size_t snapshot_batch_bytes = std::size_t{4} << 20;
-
-constexpr KqFileKind committed_end_kind{"mend", 1};
-constexpr std::size_t committed_end_file_max = 4096;
-
-std::string committed_end_path(const std::string& directory) {
-    return directory + "/kq.committed-end";
-}
-
-// 0 where nothing is known: the node never stopped cleanly, or the note is damaged.
-Result<Offset> read_committed_end(FileSystem& files, const Logger& logger,
-                                  const std::string& directory) {
-    const auto path = committed_end_path(directory);
-    const auto content = read_file(files, path, committed_end_file_max);
-    if (content.code() == Errc::not_found) return Offset{0};
-    if (!content.ok()) return content.error();
-    const auto opened = unwrap_kq_file(committed_end_kind, content.value());
-    if (opened.code() == Errc::unsupported)
-        return Error(Errc::unsupported, path + ": " + opened.error().message);
-    if (!opened.ok() || opened.value().content.size() != sizeof(std::int64_t)) {
-        logger.warn("the note of the committed end is ignored", {kv("path", path)});
-        return Offset{0};
-    }
-    return Offset{load_be<std::int64_t>(opened.value().content.data())};
-}
 
 // A log is made, durably, before the first vote is; so where there was a vote there is a log.
 Status check_log_is_there(FileSystem& files, const std::string& directory,
@@ -52,16 +29,8 @@ Status check_log_is_there(FileSystem& files, const std::string& directory,
                  "the metadata log in " + directory +
                      " is gone, and quorum-state there is of epoch " +
                      std::to_string(state->election.epoch.value) +
-                     ": put its .log files back, or move the log directories away and start anew");
-}
-
-Status check_committed_end(const std::string& directory, Offset end, Offset committed_end) {
-    if (end >= committed_end) return done();
-    return Error(Errc::corrupt_file,
-                 "the metadata log in " + directory + " ends at " + std::to_string(end.value) +
-                     ", and was committed up to " + std::to_string(committed_end.value) +
-                     " when this node stopped: put the missing part back, or move the log "
-                     "directories away and start anew");
+                     ": put its .log files back from a copy, or move the log directories away and "
+                     "start anew");
 }
 
 Status visit_records(const BatchHeader& header, ByteView batch,
@@ -96,6 +65,26 @@ Result<std::optional<LoadedSnapshot>> load_newest_snapshot(FileSystem& files,
     }
     loaded.content = std::make_unique<SnapshotReader>(std::move(reader));
     return std::optional<LoadedSnapshot>(std::move(loaded));
+}
+
+// What lies in a directory beside the log.
+struct Surroundings {
+    std::optional<QuorumStateFile> state;
+    std::optional<LoadedSnapshot> snapshot;
+    LogEvidence evidence;
+};
+
+// Changes nothing. Whoever opens the log does so only after survey_log() has found that what is
+// evident here is there.
+Result<Surroundings> read_surroundings(FileSystem& files, const Logger& logger,
+                                       const std::string& directory) {
+    Surroundings found;
+    KQ_LET(found.state, read_quorum_state(files, directory + "/quorum-state"));
+    KQ_TRY(check_log_is_there(files, directory, found.state));
+    KQ_LET(found.evidence.committed_end, read_committed_end(files, logger, directory));
+    KQ_LET(found.snapshot, load_newest_snapshot(files, directory));
+    if (found.snapshot) found.evidence.snapshot_end = found.snapshot->id.end;
+    return found;
 }
 
 // Takes up the epochs of the log, and the voters that it names, up to its very end: a voter set
@@ -156,22 +145,16 @@ Result<std::size_t> for_each_batch(
     return at;
 }
 
-Status write_committed_end(FileSystem& files, const std::string& directory, Offset end) {
-    Bytes content;
-    append_be(content, end.value);
-    return replace_file(files, committed_end_path(directory),
-                        wrap_kq_file(committed_end_kind, content));
-}
-
 Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Logger& logger,
                                  const std::string& directory, const LogOptions& options) {
     KQ_TRY(files.mkdir(directory));
+    KQ_LET(auto found, read_surroundings(files, logger, directory));
+    KQ_TRY(survey_log(files, directory, found.evidence, nullptr));
     LoadedQuorum loaded;
-    KQ_LET(loaded.state, read_quorum_state(files, directory + "/quorum-state"));
-    KQ_TRY(check_log_is_there(files, directory, loaded.state));
-    KQ_LET(const auto committed_end, read_committed_end(files, logger, directory));
+    loaded.state = std::move(found.state);
+    loaded.snapshot = std::move(found.snapshot);
+    loaded.committed_end = found.evidence.committed_end;
     KQ_TRY(remove_unfinished_snapshots(files, directory));
-    KQ_LET(loaded.snapshot, load_newest_snapshot(files, directory));
 
     OpenHints hints;
     if (loaded.snapshot) {
@@ -182,12 +165,11 @@ Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Lo
     KQ_LET(loaded.log,
            Log::open(files, clock, {directory, metadata_topic_id, logger}, options, hints));
     Log& log = *loaded.log;
-    if (log.log_start() > hints.log_start) {
-        return Error(Errc::corrupt_file, "the metadata log in " + directory + " starts at " +
-                                             std::to_string(log.log_start().value) +
-                                             " and no snapshot there reaches so far");
+    if (log.log_start() > hints.log_start ||
+        std::max(log.log_end(), hints.log_start) < found.evidence.committed_end) {
+        return Error(Errc::corrupt_file,
+                     "the metadata log in " + directory + " changed while it was opened");
     }
-    KQ_TRY(check_committed_end(directory, std::max(log.log_end(), hints.log_start), committed_end));
     if (log.log_end() < hints.log_start) {
         // A snapshot was fetched, and the log had not followed it yet.
         KQ_TRY(log.truncate_fully_and_start_at(hints.log_start));
@@ -214,35 +196,16 @@ Status for_each_snapshot_record(const SnapshotReader& snapshot,
 Status scan_metadata_records(FileSystem& files, const std::string& directory,
                              const std::function<Status(const RecordView&)>& visit) {
     if (!files.exists(directory)) return done();
-    KQ_LET(const auto state, read_quorum_state(files, directory + "/quorum-state"));
-    KQ_TRY(check_log_is_there(files, directory, state));
-    KQ_LET(const auto committed_end, read_committed_end(files, Logger(), directory));
-    KQ_LET(const auto snapshot, load_newest_snapshot(files, directory));
-    Offset from{0};
-    if (snapshot) {
-        from = snapshot->id.end;
-        KQ_TRY(for_each_snapshot_record(*snapshot->content, visit));
-    }
-    KQ_LET(const auto names, files.list(directory));
-    Offset end = from;
+    KQ_LET(const auto found, read_surroundings(files, Logger(), directory));
+    if (found.snapshot) KQ_TRY(for_each_snapshot_record(*found.snapshot->content, visit));
     VoterHistory voters;
-    for (const auto& name : names) {
-        if (!name.ends_with(".log")) continue;
-        KQ_LET(const auto content, read_file(files, directory + '/' + name, std::size_t{4} << 30));
-        const auto walked =
-            for_each_batch(content, [&](const BatchHeader& header, ByteView batch) -> Status {
-                // The torn end of the log: whoever opens it cuts it there.
-                if (!check_crc(batch).ok()) return Error(Errc::corrupt_message);
-                end = std::max(end, header.next_offset());
-                if (header.next_offset() <= from) return done();
-                return visit_records(header, batch, [&](const RecordView& record) {
-                    return header.is_control() ? apply_control_record(voters, record, false)
-                                               : visit(record);
-                });
+    return survey_log(
+        files, directory, found.evidence, [&](const BatchHeader& header, ByteView batch) {
+            return visit_records(header, batch, [&](const RecordView& record) {
+                return header.is_control() ? apply_control_record(voters, record, false)
+                                           : visit(record);
             });
-        if (!walked.ok() && walked.code() != Errc::corrupt_message) return walked.error();
-    }
-    return check_committed_end(directory, end, committed_end);
+        });
 }
 
 Status write_first_voters(FileSystem& files, const std::string& directory, const VoterSet& voters,

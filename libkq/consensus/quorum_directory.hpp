@@ -4,10 +4,9 @@
 // start: election state, snapshots, log, and what its control records say of the voters.
 //
 // owner    these functions block: they run on the I/O pool, or before the loops do
-// errors   corrupt_file, unsupported, io_error, not_found as their messages say. A node that ran
-// and
-//          whose log is gone, or ends before what was committed at its last clean stop, does not
-//          load: it would take an empty log for the cluster's (I22)
+// errors   corrupt_file, unsupported, io_error, not_found as their messages say. A node whose log
+//          lacks something that was committed does not load, and nothing is changed: it would take
+//          what is left for the cluster's (I22; consensus/log_survey.hpp)
 // source   docs/formats.md, "Metadata log"; KIP-630, KIP-853
 #pragma once
 
@@ -44,11 +43,8 @@ struct LoadedQuorum {
     std::unique_ptr<Log> log;
     VoterHistory voters;  // of snapshot and log, uncommitted ones included
     LogOutline outline;
+    Offset committed_end{0};  // at least; as noted
 };
-
-// Notes how far the log is committed, for the next load; durable when it returns. Only after as
-// much of the log is durable.
-Status write_committed_end(FileSystem& files, const std::string& directory, Offset end);
 
 // Opens the log, cuts what a crash tore, and syncs what is left. `directory` may be missing.
 Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Logger& logger,
@@ -59,7 +55,8 @@ Status for_each_snapshot_record(const SnapshotReader& snapshot,
                                 const std::function<Status(const RecordView&)>& visit);
 
 // Reads snapshot and log files of a directory without changing anything, and calls back for every
-// data record; a torn end of the log is not an error. For checks before anything is opened.
+// data record; refuses what load_quorum() would refuse. A torn end of the log is not an error. For
+// checks before anything is opened.
 Status scan_metadata_records(FileSystem& files, const std::string& directory,
                              const std::function<Status(const RecordView&)>& visit);
 

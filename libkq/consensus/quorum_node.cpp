@@ -33,7 +33,8 @@ QuorumNode::QuorumNode(QuorumSeams seams, QuorumNodeOptions options,
       options_(std::move(options)),
       listener_(listener),
       timer_(loop_),
-      sync_timer_(loop_) {}
+      sync_timer_(loop_),
+      note_timer_(loop_) {}
 
 QuorumNode::~QuorumNode() = default;
 
@@ -65,6 +66,7 @@ void QuorumNode::on_loaded(Result<LoadedQuorum> loaded, Callback<void(Status)> o
     if (auto taken = take_voters(found); !taken.ok()) return on_started(taken);
     log_ = std::move(found.log);
     delivered_ = found.outline.start();
+    noted_ = found.committed_end;
     if (found.snapshot) {
         delivered_voters_ = found.snapshot->voters;
         if (auto told = tell_snapshot(*found.snapshot); !told.ok()) return on_started(told);
@@ -154,6 +156,7 @@ void QuorumNode::act(QuorumOutputs outputs) {
     if (outputs.committed) {
         log_->advance_high_watermark(*outputs.committed);
         schedule_delivery();
+        note_committed_end();
     }
     if (outputs.role_changed) {
         logger_.info("quorum role changed",
@@ -276,6 +279,55 @@ void QuorumNode::sync_again_later() {
     sync_timer_.set_after(sync_retry_interval, [this] {
         loop_.assert_here();
         if (!stopping_) sync();
+    });
+}
+
+// ---- the note of the committed end ----
+
+// For a start after a crash, which must tell what the crash tore from what was lost otherwise. Of
+// the log everything up to there is on disk; the note itself is left to the page cache, most times.
+void QuorumNode::note_committed_end() {
+    if (noting_ || failed_ || stopping_) return;
+    const Offset end = quorum_->high_watermark();
+    const bool sync = note_sync_due_ && end > note_synced_;
+    if (end <= noted_ && !sync) return;
+    KQ_CHECK(end <= log_->durable_end());
+    noting_ = true;
+    const auto durability = sync ? Durability::synced : Durability::cached;
+    auto written = std::make_shared<Status>(done());
+    run_on_pool([&files = files_, directory = options_.directory, end, durability,
+                 written] { *written = write_committed_end(files, directory, end, durability); },
+                [this, end, durability, written] {
+                    loop_.assert_here();
+                    on_committed_end_noted(end, durability, *written);
+                });
+}
+
+void QuorumNode::on_committed_end_noted(Offset end, Durability durability, const Status& written) {
+    noting_ = false;
+    if (!written.ok()) {
+        if (written.code() != Errc::disk_full) return fail(written.error());
+        // The records are on disk: only a later damage might go unseen until there is room.
+        logger_.warn("the committed end of the metadata log cannot be noted",
+                     {kv("error", written.error())});
+        return sync_note_later(std::max(options_.note_sync_interval, sync_retry_interval));
+    }
+    noted_ = end;
+    if (durability == Durability::synced) {
+        note_synced_ = end;
+        note_sync_due_ = false;
+    } else {
+        sync_note_later(options_.note_sync_interval);
+    }
+    note_committed_end();
+}
+
+void QuorumNode::sync_note_later(Millis delay) {
+    if (note_timer_.is_set() || stopping_ || failed_) return;
+    note_timer_.set_after(delay, [this] {
+        loop_.assert_here();
+        note_sync_due_ = true;
+        note_committed_end();
     });
 }
 
@@ -416,6 +468,8 @@ void QuorumNode::on_snapshot_written(SnapshotId id, Result<SnapshotId> oldest,
     }
     const SnapshotId start = oldest.value();
     logger_.info("snapshot of the metadata written", {kv("end", id.end), kv("epoch", id.epoch)});
+    note_sync_due_ = true;
+    note_committed_end();
     if (start.end > log_->log_start()) {
         log_->advance_log_start(start.end);
         step(LogStartRaised{{start.epoch, start.end}});
@@ -439,6 +493,7 @@ void QuorumNode::stop(Callback<void(Status)> on_stopped) {
     on_stopped_ = std::move(on_stopped);
     timer_.cancel();
     sync_timer_.cancel();
+    note_timer_.cancel();
     if (quorum_ != nullptr && !failed_) step(QuorumShutdown{});
     close_if_idle();
 }
@@ -447,14 +502,18 @@ void QuorumNode::close_if_idle() {
     if (!stopping_ || jobs_ > 0 || closing_) return;
     closing_ = true;
     auto result = std::make_shared<Status>(done());
+    if (failed_) *result = Error(Errc::kafka_storage_error, "the metadata log failed before");
     auto log = std::shared_ptr<Log>(std::move(log_));
     const bool whole = log != nullptr && !failed_;
-    const Offset committed = quorum_ == nullptr ? Offset{0} : quorum_->high_watermark();
+    // Before its first commit a node knows less than the note does.
+    const Offset committed =
+        quorum_ == nullptr ? noted_ : std::max(noted_, quorum_->high_watermark());
     run_on_pool(
         [log, whole, result, committed, &files = files_, directory = options_.directory] {
             if (!whole) return;
             *result = log->close_clean();
-            if (result->ok()) *result = write_committed_end(files, directory, committed);
+            if (!result->ok()) return;
+            *result = write_committed_end(files, directory, committed, Durability::synced);
         },
         [this, log, result] {
             loop_.assert_here();
@@ -477,6 +536,7 @@ void QuorumNode::run_on_pool(Task job, Task then) {
 void QuorumNode::fail(Error error) {
     if (std::exchange(failed_, true)) return;
     timer_.cancel();
+    note_timer_.cancel();
     logger_.error("metadata log failed", {kv("error", error)});
     if (!stopping_) listener_.on_failed(std::move(error));
 }

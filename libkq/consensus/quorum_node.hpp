@@ -5,7 +5,8 @@
 //
 // shape    the log and the election state are synced on the pool, one round at a time each, and
 //          count when the pool says so. What is committed is read back from the log and told to
-//          the listener in turns of a bounded size
+//          the listener in turns of a bounded size. How far that is goes into a note at once, and
+//          is synced now and then (docs/decisions/0012): while nothing changes nothing is written
 // owner    the control loop
 // errors   of start(): corrupt_file, io_error; unsupported for a newer format, for a voter set that
 //          this node is not in, and for more than one voter: requests between voters are not
@@ -26,6 +27,7 @@
 #include "base/log.hpp"
 #include "base/loop.hpp"
 #include "base/random.hpp"
+#include "consensus/committed_end.hpp"
 #include "consensus/quorum.hpp"
 #include "consensus/quorum_directory.hpp"
 #include "consensus/replicated_log.hpp"
@@ -48,6 +50,7 @@ struct QuorumNodeOptions {
     QuorumTimings timings;
     LogOptions log;
     MetadataRetention retention;
+    Millis note_sync_interval{5'000};  // of the note of the committed end, while that moves
 };
 
 // What a snapshot is made of. `write` runs on the pool: it calls its argument with the value of
@@ -103,6 +106,10 @@ private:
     Status write(ByteView batch, Epoch epoch, Offset end) KQ_ON(loop_);
     void sync() KQ_ON(loop_);
     void sync_again_later() KQ_ON(loop_);
+    void note_committed_end() KQ_ON(loop_);
+    void on_committed_end_noted(Offset end, Durability durability, const Status& written)
+        KQ_ON(loop_);
+    void sync_note_later(Millis delay) KQ_ON(loop_);
 
     void schedule_delivery() KQ_ON(loop_);
     void deliver() KQ_ON(loop_);
@@ -135,6 +142,12 @@ private:
     bool stepping_ KQ_OWNED_BY(loop_) = false;
     std::size_t jobs_ KQ_OWNED_BY(loop_) = 0;  // on the pool
     bool syncing_ KQ_OWNED_BY(loop_) = false;
+    // The note of the committed end: what the file says, what of it outlives the power, and whether
+    // the next one has to. The first one of a start has to.
+    bool noting_ KQ_OWNED_BY(loop_) = false;
+    Offset noted_ KQ_OWNED_BY(loop_){0};
+    Offset note_synced_ KQ_OWNED_BY(loop_){0};
+    bool note_sync_due_ KQ_OWNED_BY(loop_) = true;
     bool delivery_scheduled_ KQ_OWNED_BY(loop_) = false;
     Offset delivered_ KQ_OWNED_BY(loop_){0};
     std::optional<Epoch> told_leader_ KQ_OWNED_BY(loop_);
@@ -143,6 +156,7 @@ private:
     std::uint64_t bytes_since_snapshot_ KQ_OWNED_BY(loop_) = 0;
     Timer timer_ KQ_OWNED_BY(loop_);
     Timer sync_timer_ KQ_OWNED_BY(loop_);
+    Timer note_timer_ KQ_OWNED_BY(loop_);
     Callback<void(Status)> on_stopped_ KQ_OWNED_BY(loop_);
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     bool closing_ KQ_OWNED_BY(loop_) = false;

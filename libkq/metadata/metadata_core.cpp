@@ -39,6 +39,7 @@ QuorumNodeOptions quorum_options(const MetadataNodeOptions& options) {
     // Segments go when a snapshot covers them, whatever their age and size.
     quorum.log.retention_bytes = -1;
     quorum.log.retention_ms = Millis{-1};
+    quorum.note_sync_interval = config.duration("replica.high.watermark.checkpoint.interval.ms");
     quorum.retention.bytes = config.integer("metadata.max.retention.bytes");
     quorum.retention.age = config.duration("metadata.max.retention.ms");
     return quorum;

@@ -1,136 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "consensus/quorum_node.hpp"
-
-#include <fstream>
-#include <iterator>
-
-#include <catch2/catch.hpp>
-
-#include "base/memory_file_system.hpp"
-#include "base/sim_loop.hpp"
+#include "tests/consensus/quorum_node_world.hpp"
 
 using namespace kq;
-
-namespace {
-
-const std::string directory = "/d/__cluster_metadata-0";
-constexpr std::chrono::minutes minute{1};
-
-// A listener that keeps what it is told.
-struct Listener final : ReplicatedLogListener {
-    Status on_snapshot(const SnapshotView& snapshot) override {
-        records.clear();
-        snapshot_end = snapshot.end;
-        return snapshot.for_each([&](const LogRecordView& record) {
-            records.emplace_back(as_text(*record.value));
-            return done();
-        });
-    }
-    Status on_committed(const CommittedBatch& batch) override {
-        next = batch.last + 1;
-        if (batch.is_control) return done();
-        for (const auto& record : batch.records)
-            records.emplace_back(as_text(*record.value));
-        return done();
-    }
-    void on_leader(Epoch epoch) override { led = epoch; }
-    void on_resigned(Epoch) override { led.reset(); }
-    void on_failed(Error error) override { failure = std::move(error); }
-
-    std::vector<std::string> records;
-    std::optional<Offset> snapshot_end;
-    Offset next{0};
-    std::optional<Epoch> led;
-    std::optional<Error> failure;
-};
-
-struct World {
-    SimScheduler scheduler;
-    MemoryFileSystem files;
-    Uuid self = Uuid::parse("AAAAAAAAAAAAAAAAAAAA1g").value();
-    QuorumNodeOptions options;
-    struct Process {
-        explicit Process(World& world)
-            : loop(world.scheduler),
-              pool(world.scheduler),
-              node({loop, world.files, pool, world.scheduler.random(), Logger()}, world.options,
-                   listener) {}
-        SimLoop loop;
-        SimIoPool pool;
-        Listener listener;
-        QuorumNode node;
-    };
-    std::unique_ptr<Process> process;
-
-    explicit World(std::uint64_t seed = 1)
-        : scheduler(seed), files(scheduler.clock(), MemoryFileSystem::CrashModel::on) {
-        options.self = {BrokerId{1}, self};
-        options.directory = directory;
-        options.endpoints = {{"CONTROLLER", "here", 9093}};
-        REQUIRE(files.mkdir("/d").ok());
-        REQUIRE(files.sync_dir("/").ok());
-    }
-    void format(std::int32_t voter = 1, int voters = 1) {
-        VoterSet set;
-        for (std::int32_t i = voter; i < voter + voters; ++i)
-            set[BrokerId{i}] = {{BrokerId{i}, self}, {{"CONTROLLER", "here", 9093}}, 0, 1};
-        REQUIRE(write_first_voters(files, directory, set, scheduler.clock().wall()).ok());
-    }
-    void put(const std::string& name, const std::string& golden) {
-        std::ifstream in(std::string(KQ_SOURCE_DIR) + "/tests/wire/golden/metadata/" + golden,
-                         std::ios::binary);
-        REQUIRE(in);
-        const std::string text{std::istreambuf_iterator<char>(in), {}};
-        REQUIRE(files.mkdir(directory).ok());
-        REQUIRE(replace_file(files, directory + '/' + name, as_bytes(text)).ok());
-    }
-
-    Status start() {
-        process = std::make_unique<Process>(*this);
-        std::optional<Status> started;
-        process->node.start([&](Status status) { started = status; });
-        REQUIRE(scheduler.run_until([&] { return started.has_value(); }, minute));
-        return *started;
-    }
-    void lead() {
-        const auto started = start();
-        REQUIRE(started.ok());
-        REQUIRE(scheduler.run_until([&] { return listener().led.has_value(); }, minute));
-    }
-    Listener& listener() { return process->listener; }
-    QuorumNode& node() { return process->node; }
-    Result<Offset> append(std::vector<std::string> values) {
-        std::vector<LogRecord> records;
-        for (const auto& value : values)
-            records.push_back({std::nullopt, to_bytes(as_bytes(value))});
-        return node().append(listener().led.value_or(Epoch{0}), std::move(records));
-    }
-    void settle() {
-        REQUIRE(scheduler.run_until(
-            [&] { return node().committed_end() == node().log_end() || listener().failure; },
-            minute));
-    }
-    void stop() {
-        bool stopped = false;
-        node().stop([&](Status status) {
-            CHECK(status.ok());
-            stopped = true;
-        });
-        REQUIRE(scheduler.run_until([&] { return stopped; }, minute));
-        process.reset();
-    }
-    void kill(bool power) {
-        process->loop.kill();
-        process->pool.kill();
-        process.reset();
-        if (power) files.power_off(scheduler.random());
-    }
-};
-
-}  // namespace
+using namespace kq::sim;
 
 TEST_CASE("a lone node elects itself, commits what it synced, and tells it in order", "[quorum]") {
-    World world;
+    NodeWorld world;
     world.format();
     world.lead();
     CHECK(world.listener().led == Epoch{1});
@@ -156,7 +31,7 @@ TEST_CASE("a lone node elects itself, commits what it synced, and tells it in or
 TEST_CASE("what was told as committed survives the power failing", "[quorum]") {
     const auto seed = GENERATE(range(1, 60));
     CAPTURE(seed);
-    World world(static_cast<std::uint64_t>(seed));
+    NodeWorld world(static_cast<std::uint64_t>(seed));
     world.format();
     std::vector<std::string> told;
     int n = 0;
@@ -194,7 +69,7 @@ TEST_CASE("what was told as committed survives the power failing", "[quorum]") {
 }
 
 TEST_CASE("records are not committed before the disk has them", "[quorum]") {
-    World world;
+    NodeWorld world;
     world.format();
     world.lead();
     world.process->pool.set_delay(5s, 5s);
@@ -206,7 +81,7 @@ TEST_CASE("records are not committed before the disk has them", "[quorum]") {
 }
 
 TEST_CASE("a sync that fails ends the log for this process", "[quorum]") {
-    World world;
+    NodeWorld world;
     world.format();
     world.lead();
     world.files.fail_next_sync(directory + "/00000000000000000000.log");
@@ -218,7 +93,7 @@ TEST_CASE("a sync that fails ends the log for this process", "[quorum]") {
 }
 
 TEST_CASE("a full disk refuses one append and no more", "[quorum]") {
-    World world;
+    NodeWorld world;
     world.format();
     world.lead();
     world.files.set_capacity(world.files.used_bytes());
@@ -231,7 +106,7 @@ TEST_CASE("a full disk refuses one append and no more", "[quorum]") {
 }
 
 TEST_CASE("a voter that moved says so in the log", "[quorum]") {
-    World world;
+    NodeWorld world;
     world.format();
     world.lead();
     world.stop();
@@ -245,7 +120,7 @@ TEST_CASE("a voter that moved says so in the log", "[quorum]") {
 }
 
 TEST_CASE("Kafka's metadata directories are opened as they are", "[quorum]") {
-    World world;
+    NodeWorld world;
     SECTION("a static voter, with snapshots") {
         world.options.static_voters = {BrokerId{1}};
         world.put("00000000000000000000.log", "single/00000000000000000000.log");
@@ -284,7 +159,7 @@ TEST_CASE("Kafka's metadata directories are opened as they are", "[quorum]") {
 }
 
 TEST_CASE("a directory that this node cannot vote in is refused", "[quorum]") {
-    World world;
+    NodeWorld world;
     SECTION("it belongs to another node") {
         world.format(2);
         const auto refused = world.start();
@@ -308,7 +183,7 @@ TEST_CASE("a directory that this node cannot vote in is refused", "[quorum]") {
 }
 
 TEST_CASE("old snapshots go by size and age, the newest never", "[quorum]") {
-    World world;
+    NodeWorld world;
     REQUIRE(world.files.mkdir(directory).ok());
     auto snapshot = [&](std::int64_t end) {
         const SnapshotId id{Offset{end}, Epoch{1}};
@@ -334,68 +209,4 @@ TEST_CASE("old snapshots go by size and age, the newest never", "[quorum]") {
     snapshot(50);
     CHECK(clean({-1, Millis{500}}, 0) == 50);
     CHECK(clean({0, Millis{0}}, 1 << 30) == 50);
-}
-
-TEST_CASE("a node whose log is gone or cut does not take an empty one for the cluster's",
-          "[quorum][I22]") {
-    World world;
-    world.format();
-    world.lead();
-    REQUIRE(world.append({"a", "b"}).ok());
-    world.settle();
-    const std::string log = directory + "/00000000000000000000.log";
-    const auto refused = [&](const std::string& why) {
-        // Before anything is opened, too.
-        const auto scanned =
-            scan_metadata_records(world.files, directory, [](const auto&) { return done(); });
-        CHECK(scanned.code() == Errc::corrupt_file);
-        CHECK(scanned.error().message.find(why) != std::string::npos);
-        const auto started = world.start();
-        CHECK(started.code() == Errc::corrupt_file);
-        CAPTURE(started.error().message);
-        CHECK(started.error().message.find(why) != std::string::npos);
-        world.kill(false);
-    };
-    SECTION("gone after a crash") {
-        world.kill(true);
-        REQUIRE(world.files.unlink(log).ok());
-        refused("is gone");
-        refused("is gone");  // and nothing was made in its place
-    }
-    SECTION("cut after a clean stop") {
-        world.stop();
-        REQUIRE(world.files.open(log, OpenMode::read_write).value()->truncate(50).ok());
-        refused("ends at 0, and was committed up to 5");
-        refused("ends at 0, and was committed up to 5");
-    }
-    SECTION("its last batch is lost after a clean stop") {
-        world.stop();
-        auto file = world.files.open(log, OpenMode::read_write).value();
-        REQUIRE(file->truncate(file->size() - 1).ok());
-        refused("ends at 3, and was committed up to 5");
-    }
-    SECTION("a snapshot that reaches as far is as good") {
-        world.stop();
-        const SnapshotHead head{Epoch{1}, WallTime{}, {}};
-        const auto path = directory + '/' + SnapshotId{Offset{5}, Epoch{1}}.file_name();
-        REQUIRE(write_snapshot(world.files, path, head, WallTime{}, [](const auto& write) {
-                    return write(to_bytes(as_bytes("a")));
-                }).ok());
-        REQUIRE(world.files.open(log, OpenMode::read_write).value()->truncate(50).ok());
-        CHECK(world.start().ok());
-    }
-    SECTION("the note of a node that went on is no more than a least") {
-        world.stop();
-        world.lead();
-        REQUIRE(world.append({"c"}).ok());
-        world.settle();
-        world.kill(true);
-        CHECK(world.start().ok());
-    }
-    SECTION("a damaged note is no reason") {
-        world.stop();
-        world.files.flip_bit(directory + "/kq.committed-end", 20, 1);
-        REQUIRE(world.files.open(log, OpenMode::read_write).value()->truncate(50).ok());
-        CHECK(world.start().ok());
-    }
 }

@@ -93,7 +93,7 @@ void MetadataWorld::start_broker(PreviousStop previous) {
 void MetadataWorld::stop() {
     const auto stopped =
         wait_for<Status>([](MetadataNode& node, auto reply) { node.stop(std::move(reply)); });
-    REQUIRE(stopped.ok());
+    REQUIRE(stopped.ok() != failure.has_value());  // one that failed does not stop in good order
     process_.reset();
 }
 
