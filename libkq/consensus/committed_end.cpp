@@ -16,7 +16,7 @@ std::string path_in(const std::string& directory) {
 }  // namespace
 
 Status write_committed_end(FileSystem& files, const std::string& directory, Offset end,
-                           Durability durability) {
+                           Outlives outlives) {
     const auto path = path_in(directory);
     Bytes content;
     append_be(content, end.value);
@@ -26,7 +26,7 @@ Status write_committed_end(FileSystem& files, const std::string& directory, Offs
     // In place it is the old note or the new one only where it covers the old one to the byte.
     if (!file.ok() || file.value()->size() != note.size()) return replace_file(files, path, note);
     KQ_TRY(file.value()->pwrite(0, note));
-    return durability == Durability::synced ? file.value()->sync() : done();
+    return outlives == Outlives::power ? file.value()->sync() : done();
 }
 
 Result<Offset> read_committed_end(FileSystem& files, const Logger& logger,

@@ -18,15 +18,16 @@
 
 namespace kq {
 
-enum class Durability {
-    cached,  // outlives the process
-    synced,  // outlives the power
+// What the note outlives.
+enum class Outlives {
+    process,
+    power,
 };
 
-// Requires: the log is on disk up to `end`, whatever the durability of the note: it must never
+// Requires: the log is on disk up to `end`, whatever the note outlives: it must never
 // claim more than is there.
 Status write_committed_end(FileSystem& files, const std::string& directory, Offset end,
-                           Durability durability);
+                           Outlives outlives);
 
 // 0 where nothing is known: nothing was ever committed here, or the note is damaged.
 Result<Offset> read_committed_end(FileSystem& files, const Logger& logger,

@@ -293,17 +293,17 @@ void QuorumNode::note_committed_end() {
     if (end <= noted_ && !sync) return;
     KQ_CHECK(end <= log_->durable_end());
     noting_ = true;
-    const auto durability = sync ? Durability::synced : Durability::cached;
+    const auto outlives = sync ? Outlives::power : Outlives::process;
     auto written = std::make_shared<Status>(done());
-    run_on_pool([&files = files_, directory = options_.directory, end, durability,
-                 written] { *written = write_committed_end(files, directory, end, durability); },
-                [this, end, durability, written] {
+    run_on_pool([&files = files_, directory = options_.directory, end, outlives,
+                 written] { *written = write_committed_end(files, directory, end, outlives); },
+                [this, end, outlives, written] {
                     loop_.assert_here();
-                    on_committed_end_noted(end, durability, *written);
+                    on_committed_end_noted(end, outlives, *written);
                 });
 }
 
-void QuorumNode::on_committed_end_noted(Offset end, Durability durability, const Status& written) {
+void QuorumNode::on_committed_end_noted(Offset end, Outlives outlives, const Status& written) {
     noting_ = false;
     if (!written.ok()) {
         if (written.code() != Errc::disk_full) return fail(written.error());
@@ -313,7 +313,7 @@ void QuorumNode::on_committed_end_noted(Offset end, Durability durability, const
         return sync_note_later(std::max(options_.note_sync_interval, sync_retry_interval));
     }
     noted_ = end;
-    if (durability == Durability::synced) {
+    if (outlives == Outlives::power) {
         note_synced_ = end;
         note_sync_due_ = false;
     } else {
@@ -513,7 +513,7 @@ void QuorumNode::close_if_idle() {
             if (!whole) return;
             *result = log->close_clean();
             if (!result->ok()) return;
-            *result = write_committed_end(files, directory, committed, Durability::synced);
+            *result = write_committed_end(files, directory, committed, Outlives::power);
         },
         [this, log, result] {
             loop_.assert_here();

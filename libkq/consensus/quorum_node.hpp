@@ -107,8 +107,7 @@ private:
     void sync() KQ_ON(loop_);
     void sync_again_later() KQ_ON(loop_);
     void note_committed_end() KQ_ON(loop_);
-    void on_committed_end_noted(Offset end, Durability durability, const Status& written)
-        KQ_ON(loop_);
+    void on_committed_end_noted(Offset end, Outlives outlives, const Status& written) KQ_ON(loop_);
     void sync_note_later(Millis delay) KQ_ON(loop_);
 
     void schedule_delivery() KQ_ON(loop_);

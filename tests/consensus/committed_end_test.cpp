@@ -297,7 +297,7 @@ TEST_CASE("what a snapshot has may be damaged, what only the log has may not", "
     SECTION("records beyond the snapshot that no note knows") {
         append(world, "c");
         world.kill(false);
-        REQUIRE(write_committed_end(world.files, directory, Offset{5}, Durability::synced).ok());
+        REQUIRE(write_committed_end(world.files, directory, Offset{5}, Outlives::power).ok());
         world.files.flip_bit(log_path, damage, 3);
         refused(world, "what no snapshot has, from offset 5 on, is behind that");
         REQUIRE(world.files.unlink(note_path).ok());
@@ -321,7 +321,7 @@ TEST_CASE("a note is a least, and a damaged one is no reason", "[quorum][I29]") 
     append(world, "a");
     SECTION("the log goes on behind an old note") {
         world.kill(false);
-        REQUIRE(write_committed_end(world.files, directory, Offset{1}, Durability::synced).ok());
+        REQUIRE(write_committed_end(world.files, directory, Offset{1}, Outlives::power).ok());
         world.lead();
         CHECK(world.listener().records == std::vector<std::string>{"a"});
     }
