@@ -13,8 +13,9 @@ namespace {
 
 constexpr std::size_t recent_max = 32;
 // Index entries that wait in memory before they are written, and that stay there afterwards: those
-// of the last hundreds of megabytes, where nearly all readers are.
-constexpr std::size_t flush_at = 256;
+// of the last hundreds of megabytes, where nearly all readers are. Mostly it is the checkpoint that
+// writes them (flush_indexes): on the way of an append each of these files costs four system calls.
+constexpr std::size_t flush_at = 4096;
 constexpr std::size_t keep_max = 8192;
 
 constexpr auto int32_max = std::numeric_limits<std::int32_t>::max();
