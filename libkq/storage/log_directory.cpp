@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/log_directory.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include "storage/file_names.hpp"
 #include "storage/kq_file.hpp"
 
@@ -16,6 +19,7 @@ constexpr std::string_view recovery_points_name = "recovery-point-offset-checkpo
 constexpr std::string_view high_watermarks_name = "replication-offset-checkpoint";
 constexpr std::string_view log_starts_name = "log-start-offset-checkpoint";
 constexpr std::string_view cleaned_ends_name = "cleaner-offset-checkpoint";
+constexpr std::string_view metadata_topic_name = "__cluster_metadata";  // never compacted
 
 constexpr KqFileKind boot_kind{"boot", 1};
 constexpr std::size_t small_file_max = std::size_t{64} << 20;
@@ -62,10 +66,13 @@ Status LogDirectory::read_state() {
     }
 
     KQ_TRY(read_last_stop());
-    KQ_LET(recovery_points_, read_checkpoint(recovery_points_name));
-    KQ_LET(high_watermarks_, read_checkpoint(high_watermarks_name));
-    KQ_LET(log_starts_, read_checkpoint(log_starts_name));
+    KQ_LET(auto recovery_points, read_checkpoint(recovery_points_name));
+    KQ_LET(auto high_watermarks, read_checkpoint(high_watermarks_name));
+    KQ_LET(auto log_starts, read_checkpoint(log_starts_name));
     KQ_LET(cleaned_ends_, read_checkpoint(cleaned_ends_name));
+    recovery_points_ = std::move(recovery_points).value_or(OffsetsByPartition{});
+    high_watermarks_ = std::move(high_watermarks).value_or(OffsetsByPartition{});
+    log_starts_ = std::move(log_starts).value_or(OffsetsByPartition{});
     return done();
 }
 
@@ -98,16 +105,37 @@ Status LogDirectory::read_last_stop() {
 
 // A checkpoint that is missing or damaged is as good as an empty one: recovery reads more, and high
 // watermarks are found again. (Log starts are synced before anything is deleted on their strength;
-// where that file is damaged, deleted records that are still there come back.)
-Result<OffsetsByPartition> LogDirectory::read_checkpoint(std::string_view name) {
+// where that file is damaged, deleted records that are still there come back. Where nobody knows
+// which logs were compacted, any may have been.)
+Result<std::optional<OffsetsByPartition>> LogDirectory::read_checkpoint(std::string_view name) {
+    using Offsets = std::optional<OffsetsByPartition>;
     auto content = read_file(files_, file(name), small_file_max);
-    if (content.code() == Errc::not_found) return OffsetsByPartition{};
+    if (content.code() == Errc::not_found) return Offsets{};
     auto offsets = content.ok() ? parse_offset_checkpoint(as_text(content.value()))
                                 : Result<OffsetsByPartition>(content.error());
-    if (offsets.ok()) return std::move(offsets).value();
+    if (offsets.ok()) return Offsets{std::move(offsets).value()};
     if (offsets.code() == Errc::unsupported) return with_path(file(name), offsets.error());
     logger_.warn("checkpoint file ignored", {kv("path", file(name)), kv("error", offsets.error())});
-    return OffsetsByPartition{};
+    return Offsets{};
+}
+
+// An empty file made beside logs that were compacted would say that they never were.
+Status LogDirectory::settle_cleaned_ends() {
+    if (cleaned_ends_) return done();
+    KQ_LET(const auto names, files_.list(path_));
+    const bool has_logs = std::any_of(names.begin(), names.end(), [](const std::string& name) {
+        const auto parsed = parse_directory_name(name);
+        return parsed && parsed->kind == DirectoryKind::partition &&
+               parsed->partition.topic != metadata_topic_name;
+    });
+    if (has_logs) {
+        logger_.warn("nobody knows which logs were compacted; gaps between offsets are allowed",
+                     {kv("missing", file(cleaned_ends_name))});
+        return done();
+    }
+    cleaned_ends_.emplace();
+    return replace_file(files_, file(cleaned_ends_name),
+                        as_bytes(format_offset_checkpoint(*cleaned_ends_)));
 }
 
 Status LogDirectory::write_identity(const DirectoryIdentity& identity) {
@@ -118,6 +146,7 @@ Status LogDirectory::write_identity(const DirectoryIdentity& identity) {
 }
 
 Status LogDirectory::mark_started() {
+    KQ_TRY(settle_cleaned_ends());
     // First the boot, then the marker: in between a crash looks like a clean stop, which it was.
     KQ_TRY(
         replace_file(files_, file(boot_name), wrap_kq_file(boot_kind, as_bytes(files_.boot_id()))));
@@ -184,7 +213,9 @@ OpenHints LogDirectory::hints_for(const TopicPartition& partition) const {
     if (auto at = log_starts_.find(partition); at != log_starts_.end()) {
         hints.log_start = at->second;
     }
-    if (auto at = cleaned_ends_.find(partition); at != cleaned_ends_.end()) {
+    if (!cleaned_ends_) {
+        hints.cleaned_end = Offset{std::numeric_limits<std::int64_t>::max()};
+    } else if (auto at = cleaned_ends_->find(partition); at != cleaned_ends_->end()) {
         hints.cleaned_end = at->second + 1;  // the checkpoint is where the next pass begins
     }
     return hints;

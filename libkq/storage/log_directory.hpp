@@ -66,6 +66,8 @@ public:
 
     // Removes the clean marker and notes this boot of the kernel; durable when it returns. Before
     // it nothing in the directory may be changed, after it every stop is unclean until mark_clean.
+    // Makes cleaner-offset-checkpoint where there is no partition yet: later its absence means that
+    // nobody knows which logs were compacted, and hints_for() then allows gaps in all of them.
     Status mark_started();
     // Last act of a clean stop, after logs are closed and checkpoints written.
     Status mark_clean(BrokerEpoch broker_epoch);
@@ -103,7 +105,9 @@ private:
     Status read_state();
     std::string file(std::string_view name) const { return path_ + '/' + std::string(name); }
     Status read_last_stop();
-    Result<OffsetsByPartition> read_checkpoint(std::string_view name);
+    // Nothing where it is missing or damaged.
+    Result<std::optional<OffsetsByPartition>> read_checkpoint(std::string_view name);
+    Status settle_cleaned_ends();
     Result<std::string> rename_partition(const TopicPartition& partition, Random& random,
                                          std::string_view suffix);
 
@@ -117,7 +121,7 @@ private:
     OffsetsByPartition recovery_points_;
     OffsetsByPartition high_watermarks_;
     OffsetsByPartition log_starts_;
-    OffsetsByPartition cleaned_ends_;
+    std::optional<OffsetsByPartition> cleaned_ends_;  // nothing: nobody knows
 };
 
 }  // namespace kq

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "storage/log_directory.hpp"
 
+#include <algorithm>
+#include <limits>
+
 #include <catch2/catch.hpp>
 
 #include "storage/kq_file.hpp"
@@ -106,6 +109,55 @@ TEST_CASE("damaged caches of a log directory are as good as none", "[storage][di
     CHECK(disk.open().value()->last_stop() == LastStop::process_died);
     disk.put("kq.boot", "x");
     CHECK(disk.open().value()->last_stop() == LastStop::host_died);
+}
+
+TEST_CASE("where nobody knows what was compacted, any log may have gaps",
+          "[storage][directory][I29]") {
+    const Offset anywhere{std::numeric_limits<std::int64_t>::max()};
+    const TopicPartition other{"other", PartitionIndex{0}};
+    const std::string name = "cleaner-offset-checkpoint";
+    const std::string warning = "nobody knows which logs were compacted";
+    Disk disk;
+    disk.use();
+    // A directory has the file from its first start on, as Kafka's have.
+    CHECK(disk.content(name) == to_bytes(as_bytes("0\n0\n")));
+    CHECK(disk.open().value()->hints_for(orders).cleaned_end == Offset{0});
+    CHECK(disk.sink.lines().empty());
+
+    SECTION("a log that was compacted") {
+        disk.put(name, "0\n1\norders 0 7\n");
+        auto directory = disk.open().value();
+        CHECK(directory->hints_for(orders).cleaned_end == Offset{8});
+        CHECK(directory->hints_for(other).cleaned_end == Offset{0});
+    }
+    SECTION("the file is lost") {
+        REQUIRE(disk.files.mkdir("/d/orders-0").ok());
+        const bool gone = GENERATE(true, false);
+        disk.put(name, "0\n2\n");
+        if (gone) REQUIRE(disk.files.unlink("/d/" + name).ok());
+        for (std::size_t start = 1; start < 3; ++start) {
+            auto directory = disk.open().value();
+            REQUIRE(directory->mark_started().ok());
+            CHECK(directory->hints_for(orders).cleaned_end == anywhere);
+            CHECK(directory->hints_for(other).cleaned_end == anywhere);
+            // One that is empty would say that nothing ever was.
+            CHECK(disk.files.exists("/d/" + name) != gone);
+            auto lines = disk.sink.lines();
+            CHECK(std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+                      return line.find(warning) != std::string::npos;
+                  }) == static_cast<std::ptrdiff_t>(start));
+        }
+    }
+    SECTION("the file is lost, and there is no log") {
+        REQUIRE(disk.files.mkdir("/d/__cluster_metadata-0").ok());
+        REQUIRE(disk.files.mkdir("/d/orders-1.0123456789abcdef0123456789abcdef-delete").ok());
+        REQUIRE(disk.files.unlink("/d/" + name).ok());
+        auto directory = disk.open().value();
+        REQUIRE(directory->mark_started().ok());
+        CHECK(directory->hints_for(orders).cleaned_end == Offset{0});
+        CHECK(disk.content(name) == to_bytes(as_bytes("0\n0\n")));
+        CHECK_FALSE(disk.sink.contains(warning));
+    }
 }
 
 TEST_CASE("what is no partition's directory is refused by name", "[storage][directory]") {
