@@ -65,6 +65,11 @@ Result<std::uint64_t> Log::limit_position(std::size_t index, Offset upper_bound)
 
 WarmUpJob Log::warm_up(Offset from) const {
     auto index = segment_index_of(from);
+    // Where nothing is left behind `from` in one segment, read() goes on to the next, which is cold.
+    for (; index + 1 < segments_.size(); ++index) {
+        auto found = segments_[index]->locate(from);
+        if (!found.ok() || found.value()) break;
+    }
     const auto& segment = *segments_[index];
     WarmUpJob job;
     job.files_ = &files_;
@@ -73,7 +78,7 @@ WarmUpJob Log::warm_up(Offset from) const {
     job.base_ = segment.base();
     job.size_ = segment.size_bytes();
     job.index_interval_bytes_ = options_.index_interval_bytes;
-    job.from_ = from;
+    job.from_ = std::max(from, segment.base());
     job.closed_ = index + 1 < segments_.size();
     job.rebuild_ = segment.is_index_suspect();
     job.file_ = segment.file();
