@@ -55,6 +55,9 @@ PartitionSet::PartitionSet(Loop& loop, IoPool& pool, FileSystem& files, LogDirec
       partitions_(metrics.gauge("kq_partitions", "Partitions that this broker holds.")),
       offline_partitions_(
           metrics.gauge("kq_offline_partitions", "Partitions whose log cannot be used.")),
+      missing_records_(metrics.gauge(
+          "kq_partitions_missing_records",
+          "Partitions in whose log records were found to be missing when it was opened.")),
       watches_gauge_(metrics.gauge("kq_watches", "Requests parked on partitions.")) {}
 
 PartitionSet::~PartitionSet() {

@@ -138,6 +138,7 @@ private:
     std::vector<PartitionCheckpoint> checkpoints_of(std::uint32_t directory) KQ_ON(loop_);
     void fail_directory(std::uint32_t directory, const Error& why) KQ_ON(loop_);
     void note_offline(Hosted& hosted) KQ_ON(loop_);
+    void note_missing(Hosted& hosted, bool missing) KQ_ON(loop_);
 
     // --- retention (partition_set_retention.cpp)
     void check_retention() KQ_ON(loop_);
@@ -219,6 +220,7 @@ private:
     Counter& sync_rounds_;
     Gauge& partitions_;
     Gauge& offline_partitions_;
+    Gauge& missing_records_;
     Gauge& watches_gauge_;
 };
 

@@ -145,17 +145,19 @@ void PartitionSet::on_location(const TopicIdPartition& id, Result<LogLocation> l
         opening_over(*hosted);
         return;
     }
+    OpenHints hints = place.hints;
+    hints.fill_lost_offsets = hosted->partition.assignment().replicas.size() == 1;
     job_started();
     run_on_pool(
         pool_, loop_,
-        [&files = files_, &clock = loop_.clock(), place, topic_id = id.topic_id,
+        [&files = files_, &clock = loop_.clock(), place, hints, topic_id = id.topic_id,
          options = hosted->log_options, logger = logger_]() -> Result<std::unique_ptr<Log>> {
             const LogPlace where{place.path, topic_id, logger};
             if (!place.exists) return Log::create(files, clock, where, options);
-            KQ_LET(auto log, Log::open(files, clock, where, options, place.hints));
+            KQ_LET(auto log, Log::open(files, clock, where, options, hints));
             // What a reader saw before the process died must not be taken back by the power cut
             // after it: what is still in the page cache only is synced before it is shown.
-            if (place.hints.last_stop == LastStop::process_died && log->needs_sync()) {
+            if (hints.last_stop == LastStop::process_died && log->needs_sync()) {
                 SyncJob job = log->begin_sync();
                 const Status synced = job.run();
                 log->finish_sync(job, synced);
@@ -187,10 +189,8 @@ void PartitionSet::on_opened(const TopicIdPartition& id, Offset high_watermark,
                                            kv("removed_segments", report.removed_segments),
                                            kv("log_end", log.value()->log_end())});
         }
-        for (const std::string& finding : report.findings) {
-            logger_.warn("damage in a log", {kv("partition", hosted->partition.name().text()),
-                                             kv("finding", finding)});
-        }
+        note_missing(*hosted, report.records_missing);
+        hosted->retry_opening = false;
         log.value()->set_options(hosted->log_options);
         Effects effects;
         hosted->partition.step(LogOpened{std::move(log).value(), high_watermark}, effects);
@@ -201,8 +201,10 @@ void PartitionSet::on_opened(const TopicIdPartition& id, Offset high_watermark,
 }
 
 void PartitionSet::opening_failed(Hosted& hosted, const Error& why) {
-    logger_.error("a log cannot be opened",
-                  {kv("partition", hosted.partition.name().text()), kv("error", why)});
+    if (!hosted.retry_opening) {  // else it was said before
+        logger_.error("a log cannot be opened",
+                      {kv("partition", hosted.partition.name().text()), kv("error", why)});
+    }
     Effects effects;
     hosted.partition.step(TakenOffline{Error(Errc::kafka_storage_error, why.message)}, effects);
     perform(hosted, effects);
@@ -236,6 +238,7 @@ void PartitionSet::drop(const TopicIdPartition& id) {
     if (hosted == nullptr) return;
     hosted->dropped = true;
     note_offline(*hosted);
+    note_missing(*hosted, false);
     Effects effects;
     hosted->partition.step(
         TakenOffline{Error(Errc::unknown_topic_or_partition, "the partition was deleted")},

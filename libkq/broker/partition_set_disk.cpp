@@ -184,6 +184,12 @@ void PartitionSet::note_offline(Hosted& hosted) {
     }
 }
 
+void PartitionSet::note_missing(Hosted& hosted, bool missing) {
+    if (missing != std::exchange(hosted.counted_missing, missing)) {
+        missing_records_.add(missing ? 1 : -1);
+    }
+}
+
 // --- The end
 
 void PartitionSet::job_ended() {

@@ -36,6 +36,7 @@ struct PartitionSet::Hosted {
     bool opening = false;
     bool retry_opening = false;                     // it failed for lack of room
     bool counted_offline = false;                   // in the gauge
+    bool counted_missing = false;                   // in the other
     bool dropped = false;                           // it went away while it was being opened
     bool sync_queued = false;                       // in DirectoryState::sync_wanted
     bool syncing = false;                           // in the round under way

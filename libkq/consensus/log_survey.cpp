@@ -2,6 +2,7 @@
 #include "consensus/log_survey.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -153,7 +154,9 @@ private:
             if (info.size > 0) return true;
         }
         KQ_LET(const auto file, files_.open(path_of(part.segment), OpenMode::read));
-        return holds_sound_batch(*file, part.bytes, at_least);
+        constexpr auto reach = std::numeric_limits<std::int32_t>::max();
+        KQ_LET(const auto end, sound_end(*file, part.bytes + 1, at_least, at_least + reach));
+        return end.has_value();
     }
 
     FileSystem& files_;

@@ -154,4 +154,24 @@ Bytes make_end_transaction_marker(bool commit, std::int32_t coordinator_epoch, W
                               options);
 }
 
+Bytes make_empty_batch(Offset base, Offset last, Epoch leader_epoch) {
+    KQ_CHECK(base <= last && last - base <= std::numeric_limits<std::int32_t>::max());
+    Bytes batch(batch_header_bytes);
+    std::uint8_t* at = batch.data();
+    store_be(at + BatchAt::base_offset, base.value);
+    store_be(at + BatchAt::length, static_cast<std::int32_t>(batch.size() - batch_prefix_bytes));
+    store_be(at + BatchAt::leader_epoch, leader_epoch.value);
+    store_be(at + BatchAt::magic, batch_magic);
+    store_be(at + BatchAt::attributes, std::int16_t{0});
+    store_be(at + BatchAt::last_offset_delta, static_cast<std::int32_t>(last - base));
+    store_be(at + BatchAt::base_timestamp, to_ms(no_timestamp));
+    store_be(at + BatchAt::max_timestamp, to_ms(no_timestamp));
+    store_be(at + BatchAt::producer_id, no_producer.value);
+    store_be(at + BatchAt::producer_epoch, std::int16_t{-1});
+    store_be(at + BatchAt::base_sequence, std::int32_t{-1});
+    store_be(at + BatchAt::record_count, std::int32_t{0});
+    seal(batch);
+    return batch;
+}
+
 }  // namespace kq

@@ -86,5 +86,9 @@ Bytes make_control_batch(ControlType type, ByteView value, WallTime timestamp,
 Bytes make_end_transaction_marker(bool commit, std::int32_t coordinator_epoch, WallTime timestamp,
                                   Offset base, Epoch leader_epoch, ProducerId producer_id,
                                   ProducerEpoch producer_epoch);
+// A batch without records, of no producer and no time, that takes the offsets [base, last]: as
+// Kafka's cleaner leaves it where all records of a batch went.
+// Requires: base <= last, and they are less than 2^31 apart.
+Bytes make_empty_batch(Offset base, Offset last, Epoch leader_epoch);
 
 }  // namespace kq

@@ -23,6 +23,9 @@ inline constexpr std::string_view earlier_batches_prefix = "kq.";  // kq.<offset
 inline constexpr std::string_view earlier_batches_suffix = ".producers";
 // Behind the name of a file that waits to be unlinked.
 inline constexpr std::string_view deleted_suffix = ".deleted";
+// Behind the name of a segment: what recovery cut off it, and a copy of that which is being made.
+inline constexpr std::string_view damaged_suffix = ".damaged";
+inline constexpr std::string_view unfinished_copy_suffix = ".damaged.tmp";
 
 // Beside the segments of a log that had a failed sync, until their bytes are written once more.
 inline constexpr std::string_view sync_failed_name = "kq.sync-failed";

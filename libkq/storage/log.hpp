@@ -78,13 +78,23 @@ struct EpochEnd {
     friend bool operator==(const EpochEnd&, const EpochEnd&) = default;
 };
 
-// What open() had to do.
+// Offsets that records had which are no longer there.
+struct MissingRecords {
+    Offset from;
+    Offset end;  // one past the last
+    friend bool operator==(const MissingRecords&, const MissingRecords&) = default;
+};
+
+// What open() had to do; it is in the log already.
 struct OpenReport {
     std::uint64_t scanned_bytes = 0;
     std::uint64_t cut_bytes = 0;
     std::uint32_t removed_segments = 0;
     std::uint32_t rebuilt_indexes = 0;
-    std::vector<std::string> findings;  // one sentence each: what was damaged
+    std::vector<std::string> findings;    // one sentence each: what was damaged
+    bool records_missing = false;         // that were promised
+    std::vector<MissingRecords> missing;  // which, as far as that is known
+    std::vector<std::string> kept;        // files beside the segments: what was cut off
     bool changed() const { return cut_bytes > 0 || removed_segments > 0; }
 };
 
@@ -107,7 +117,8 @@ public:
                                                Offset start = Offset{0});
     // Opens what is there; an empty directory becomes an empty log at hints.log_start. After an
     // unclean stop everything from the segment of the recovery point on is scanned and cut at the
-    // first batch that is not whole, in order and undamaged. Blocks.
+    // first batch that is not whole, in order and undamaged; of what cannot be the torn end of what
+    // was not synced the rest is kept, and its offsets are filled (OpenHints). Blocks.
     static Result<std::unique_ptr<Log>> open(FileSystem& files, const Clock& clock, LogPlace place,
                                              const LogOptions& options, const OpenHints& hints,
                                              const OpenProgress& progress = nullptr);

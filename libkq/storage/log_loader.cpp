@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // LogLoader: the order of things, and recovery. Opening single segments is segment_loader.cpp,
-// producers are producer_loader.cpp.
+// what becomes of damage log_repair.cpp, producers are producer_loader.cpp.
 #include "storage/log_loader.hpp"
 
 #include <algorithm>
 #include <limits>
 
 #include "base/check.hpp"
-#include "storage/damaged_files.hpp"
 #include "storage/file_names.hpp"
 #include "storage/producer_replay.hpp"
 #include "storage/swap_files.hpp"
@@ -50,6 +49,7 @@ Status LogLoader::write_metadata() {
 }
 
 Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
+    loading_ = true;
     KQ_TRY(log_.files_.mkdir(log_.place_.directory));
     KQ_TRY(list_directory());
     if (!found_.has_metadata) KQ_TRY(write_metadata());
@@ -63,7 +63,7 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
     auto first_scanned =
         clean ? segments.size() - 1 : log_.segment_index_of(hints.recovery_point - 1);
     for (std::size_t i = 0; i < first_scanned; ++i)
-        KQ_TRY(open_closed(*segments[i]));
+        KQ_TRY(open_closed(*segments[i], segments[i + 1]->base(), hints));
     bool scan_needed = !clean;
     if (clean) {
         KQ_LET(bool sound, open_active(log_.active()));
@@ -75,10 +75,7 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
     } else if (epochs_lost_ && log_.log_end_ > segments.front()->base()) {
         KQ_TRY(rebuild_epochs(segments.size()));
     }
-    if (log_.log_end_ < hints.recovery_point) {
-        miss("the log ends at " + std::to_string(log_.log_end_.value) + ", but was on disk up to " +
-             std::to_string(hints.recovery_point.value));
-    }
+    KQ_TRY(reach_recovery_point(hints));
     KQ_TRY(settle_ends(hints));
     // The scan knew the producers from a snapshot before its first segment. A newer one may know
     // more: of records that were deleted since.
@@ -95,6 +92,7 @@ Status LogLoader::load(const OpenHints& hints, const OpenProgress& progress) {
     if (scan_needed) log_.names_changed_ = log_.parent_changed_ = log_.changed_ = true;
     log_.suspect_ = found_.has_failed_sync;
     log_.gaps_below_ = hints.cleaned_end;
+    tell();
     return done();
 }
 
@@ -142,18 +140,18 @@ Status LogLoader::remove_orphans(const std::vector<std::string>& names) {
     return done();
 }
 
-// Where all segments are gone, offsets that were given once are not given again.
+// Where all segments are gone, offsets that were given once are not given again; unless another
+// replica has them.
 Status LogLoader::make_segments(const OpenHints& hints) {
     for (auto base : found_.logs) {
         log_.segments_.push_back(
             std::make_unique<Segment>(log_.files_, log_.place_.directory, base));
     }
     if (!log_.segments_.empty()) return done();
-    if (hints.recovery_point > hints.log_start) {
-        miss("there is no segment, but records were on disk up to " +
-             std::to_string(hints.recovery_point.value));
-    }
-    return add_first_segment(std::max(hints.log_start, hints.recovery_point));
+    miss(hints.log_start, hints.recovery_point, hints, "there is no segment");
+    return add_first_segment(hints.fill_lost_offsets
+                                 ? std::max(hints.log_start, hints.recovery_point)
+                                 : hints.log_start);
 }
 
 // ---- Epochs
@@ -233,34 +231,44 @@ Result<std::size_t> LogLoader::scan_from(std::size_t first, const OpenHints& hin
     };
     ScanStart start;
     start.next_expected = segments[first]->base();
-    start.gaps_below = log_.options_.compact ? Offset{std::numeric_limits<std::int64_t>::max()}
-                                             : hints.cleaned_end;
+    // What lies below the recovery point was synced, so that a gap there is no lost write either.
+    start.gaps_below = std::max(gaps_below(hints), hints.recovery_point);
     for (std::size_t i = first; i < segments.size(); ++i) {
         auto& segment = *segments[i];
         // Compaction leaves gaps. Elsewhere a gap means that the tail of the segment before was
-        // lost, and what follows is no continuation of it.
-        bool follows = i == first || segment.base() == start.next_expected ||
-                       (segment.base() > start.next_expected && segment.base() < start.gaps_below);
-        if (!follows) {
-            find(segment.path(log_suffix) + ": the log ends at " +
-                 std::to_string(start.next_expected.value) + " before it");
-            if (is_expendable_before(i)) return i;
-            KQ_TRY(cut_behind(i - 1, segments[i - 1]->size_bytes(), start.next_expected, hints));
-            break;
+        // lost, and what follows is no continuation of it; but not where it had been synced.
+        bool gap = segment.base() > start.next_expected && segment.base() >= gaps_below(hints);
+        if (i > first && (gap || segment.base() < start.next_expected)) {
+            auto why = segment.path(log_suffix) + ": the log ends at " +
+                       std::to_string(start.next_expected.value) + " before it";
+            if (is_expendable_before(i)) {
+                find(std::move(why));
+                return i;
+            }
+            if (!gap || segment.base() > hints.recovery_point) {
+                find(why);
+                KQ_LET(start.next_expected,
+                       cut_behind(i - 1, start.next_expected, hints, std::move(why)));
+                break;
+            }
+            miss(start.next_expected, segment.base(), hints, std::move(why));
         }
         if (i > first) add_missing_snapshot(segment.base());
         start.base = segment.base();
         start.next_expected = std::max(start.next_expected, segment.base());
+        if (i + 1 < segments.size()) start.limit = segments[i + 1]->base();
         KQ_LET(auto result, scan(segment, start));
+        start.limit = Offset{std::numeric_limits<std::int64_t>::max()};
         start.next_expected = result.next;
         start.epoch_floor = result.last_epoch;
         log_.report_.scanned_bytes += result.sound_bytes;
         if (progress) progress(log_.report_.scanned_bytes);
         if (result.damage) {
-            find(segment.path(log_suffix) + ": at " + std::to_string(result.sound_bytes) + ": " +
-                 *result.damage);
+            auto why = segment.path(log_suffix) + ": at " + std::to_string(result.sound_bytes) +
+                       ": " + *result.damage;
+            find(why);
             if (is_expendable_before(i + 1)) return i + 1;
-            KQ_TRY(cut_behind(i, result.sound_bytes, result.next, hints));
+            KQ_LET(start.next_expected, cut_behind(i, result.next, hints, std::move(why)));
             break;
         }
     }
@@ -310,6 +318,8 @@ Result<ScanResult> LogLoader::scan(Segment& segment, const ScanStart& start) {
         *segment.file(), start,
         [&](const BatchHeader& header, std::uint64_t, ByteView batch) -> Status {
             segment.note(BatchMark::of(header), log_.options_.index_interval_bytes);
+            if (header.record_count != 0) empty_from_.reset();
+            if (header.record_count == 0 && !empty_from_) empty_from_ = header.base_offset;
             if (header.leader_epoch > log_.epochs_.latest()) {
                 log_.assign_epoch_start(header.leader_epoch, header.base_offset);
             }
@@ -348,61 +358,6 @@ Status LogLoader::write_again(Segment& segment) {
     return done();
 }
 
-// Later segments go first, newest before older: a crash in between finds the same damage again.
-Status LogLoader::cut_behind(std::size_t index, std::uint64_t sound_bytes, Offset next,
-                             const OpenHints& hints) {
-    auto& segments = log_.segments_;
-    auto removed = segments.size() - (index + 1);
-    for (std::size_t i = index + 1; i < segments.size(); ++i) {
-        KQ_LET(auto info, log_.files_.info(segments[i]->path(log_suffix)));
-        log_.report_.cut_bytes += info.size;
-    }
-    KQ_TRY(keep_behind(index, sound_bytes, next, hints));
-    KQ_TRY(log_.drop_segments_from(index + 1));
-    log_.report_.removed_segments += static_cast<std::uint32_t>(removed);
-    auto& segment = *segments[index];
-    if (segment.file()->size() > sound_bytes) {
-        KQ_TRY(segment.file()->truncate(sound_bytes));
-        // At once: the next start may find a later segment behind this one, and not look at it.
-        KQ_TRY(segment.file()->sync());
-    }
-    return done();
-}
-
-// A crash tears the end of what was not synced. What does not look like that was damaged in another
-// way, and may be all that is left of records that were acknowledged: it is kept.
-Status LogLoader::keep_behind(std::size_t index, std::uint64_t sound_bytes, Offset next,
-                              const OpenHints& hints) {
-    auto& segments = log_.segments_;
-    const File& file = *segments[index]->file();
-    bool keep = next < hints.recovery_point;
-    for (std::size_t i = index + 1; i < segments.size() && !keep; ++i) {
-        KQ_LET(auto info, log_.files_.info(segments[i]->path(log_suffix)));
-        keep = info.size > 0;
-    }
-    if (!keep) {
-        KQ_LET(keep, holds_sound_batch(file, sound_bytes, next));
-    }
-    if (!keep) return done();
-
-    auto said = [this](const std::string& path) {
-        miss("records behind damage are no part of the log; they are kept in " + path);
-    };
-    if (file.size() > sound_bytes) {
-        KQ_LET(auto kept,
-               keep_tail(log_.files_, segments[index]->path(log_suffix), file, sound_bytes));
-        said(kept);
-    }
-    for (auto i = segments.size() - 1; i > index; --i) {
-        auto path = segments[i]->path(log_suffix);
-        KQ_LET(auto info, log_.files_.info(path));
-        if (info.size == 0) continue;
-        KQ_LET(auto kept, keep_whole(log_.files_, path));
-        said(kept);
-    }
-    return done();
-}
-
 // Where the log begins and ends is known now; what lies outside goes.
 Status LogLoader::settle_ends(const OpenHints& hints) {
     auto& segments = log_.segments_;
@@ -426,20 +381,10 @@ Status LogLoader::settle_ends(const OpenHints& hints) {
     return done();
 }
 
-void LogLoader::find(std::string what) {
-    log_.place_.logger.warn("damage found", {kv("what", what)});
-    note(std::move(what));
-}
-
-// Records that were promised are not there.
-void LogLoader::miss(std::string what) {
-    log_.place_.logger.error("records are missing",
-                             {kv("directory", log_.place_.directory), kv("what", what)});
-    note(std::move(what));
-}
-
-void LogLoader::note(std::string what) {
-    if (log_.report_.findings.size() < 100) log_.report_.findings.push_back(std::move(what));
+// Of compaction: below it, and everywhere in a log that is compacted.
+Offset LogLoader::gaps_below(const OpenHints& hints) const {
+    return log_.options_.compact ? Offset{std::numeric_limits<std::int64_t>::max()}
+                                 : hints.cleaned_end;
 }
 
 Status LogLoader::unlink_quietly(const std::string& path) {

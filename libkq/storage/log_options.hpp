@@ -46,6 +46,9 @@ struct OpenHints {
     Offset recovery_point{0};  // everything below is synced and was checked
     Offset log_start{0};       // records below are deleted; a log may begin later than that
     Offset cleaned_end{0};     // compaction came so far, once or now: offsets below may have gaps
+    // The only replica: nobody else has what recovery must cut off, so its offsets are taken by an
+    // empty batch, and never given again. Another replica's log is cut there, and fetches the rest.
+    bool fill_lost_offsets = false;
 };
 
 }  // namespace kq

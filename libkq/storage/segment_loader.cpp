@@ -2,6 +2,7 @@
 //
 // LogLoader: opening single segments after a clean stop, with as few reads as possible.
 #include <algorithm>
+#include <limits>
 
 #include "storage/file_names.hpp"
 #include "storage/log_loader.hpp"
@@ -82,7 +83,7 @@ Result<std::optional<TimeEntry>> LogLoader::last_time_entry(const Segment& segme
 
 // ---- Closed segments
 
-Status LogLoader::open_closed(Segment& segment) {
+Status LogLoader::open_closed(Segment& segment, Offset next_base, const OpenHints& hints) {
     KQ_LET(auto info, log_.files_.info(segment.path(log_suffix)));
     segment.set_size(info.size);
     segment.synced_bytes = info.size;
@@ -98,10 +99,8 @@ Status LogLoader::open_closed(Segment& segment) {
             return Error{code, segment.path(log_suffix) + ": its indexes cannot be read"};
         }
         find(segment.path(log_suffix) + ": its indexes are missing or damaged");
-        KQ_TRY(segment.open_file(OpenMode::read_write));
-        KQ_TRY(rebuild_indexes(segment));
-        segment.synced_bytes = segment.size_bytes();
-        segment.unload();
+        KQ_TRY(rebuild_closed(segment));
+        KQ_TRY(check_join(segment, segment.offset_index().last(), next_base, hints));
         return load_transactions(segment);
     }
     segment.set_timestamp_sure(false);
@@ -109,7 +108,68 @@ Status LogLoader::open_closed(Segment& segment) {
         segment.set_max_timestamp(wall_time(last_time.value()->timestamp_ms),
                                   segment.base() + last_time.value()->relative_offset);
     }
+    KQ_TRY(check_join(segment, last_offset.value(), next_base, hints));
     return load_transactions(segment);
+}
+
+Status LogLoader::rebuild_closed(Segment& segment) {
+    KQ_TRY(segment.open_file(OpenMode::read_write));
+    KQ_TRY(rebuild_indexes(segment));
+    segment.synced_bytes = segment.size_bytes();
+    segment.unload();
+    return done();
+}
+
+// Segments join: what is missing between two of them was lost, if it did not go by compaction.
+Status LogLoader::check_join(Segment& segment, const std::optional<OffsetEntry>& last_entry,
+                             Offset next_base, const OpenHints& hints) {
+    if (next_base <= hints.log_start) return done();  // it waits for its deletion
+    auto end = walk_to_end(segment, last_entry, next_base);
+    if (end.code() == Errc::corrupt_file) {
+        find(segment.path(offset_index_suffix) + ": its last entry leads nowhere");
+        KQ_TRY(rebuild_closed(segment));
+        end = walk_to_end(segment, std::nullopt, next_base);
+    }
+    if (!end.ok()) return end.error();
+    if (end.value() == next_base || next_base < gaps_below(hints)) return done();
+    miss(end.value(), next_base, hints,
+         segment.path(log_suffix) + ": its batches end at " + std::to_string(end.value().value) +
+             ", and the next segment begins at " + std::to_string(next_base.value));
+    return done();
+}
+
+// Where the batches of a closed segment end, which are all below `limit`: from its last index entry
+// on. corrupt_file: that does not lead to its batch.
+Result<Offset> LogLoader::walk_to_end(const Segment& segment,
+                                      const std::optional<OffsetEntry>& last_entry, Offset limit) {
+    Offset next = segment.base();
+    if (segment.size_bytes() == 0) return next;
+    const auto path = segment.path(log_suffix);
+    const auto start =
+        last_entry ? static_cast<std::uint64_t>(last_entry->position) : std::uint64_t{0};
+    KQ_LET(const auto file, log_.files_.open(path, OpenMode::read));
+    HeaderWalk walk(*file, start, segment.size_bytes(), MayWait::yes);
+    BatchHeader header;
+    for (bool first = true;; first = false) {
+        auto more = walk.next(header);
+        if (!more.ok() && more.code() != Errc::corrupt_file) {
+            return Error{more.code(), path + ": " + more.error().message};
+        }
+        if (more.ok() && !more.value()) return next;
+        const bool fits = more.ok() && header.base_offset >= next && header.next_offset() <= limit;
+        const bool leads_there =
+            fits &&
+            (!last_entry || header.base_offset <= segment.base() + last_entry->relative_offset);
+        if (first && last_entry && !leads_there) return Error{Errc::corrupt_file, "no batch there"};
+        if (!fits) {
+            find(path + ": " +
+                 (more.ok() ? "at " + std::to_string(walk.position()) + ": offset " +
+                                  std::to_string(header.base_offset.value)
+                            : more.error().message));
+            return next;
+        }
+        next = header.next_offset();
+    }
 }
 
 // A batch that cannot be read ends the index, not the segment: readers will be told.
@@ -127,7 +187,10 @@ Status LogLoader::rebuild_indexes(Segment& segment) {
         }
         if (!more.ok()) return more.error();
         if (!more.value()) break;
-        if (header.base_offset < segment.base()) break;
+        if (header.base_offset < segment.base() ||
+            header.last_offset() - segment.base() > std::numeric_limits<std::int32_t>::max()) {
+            break;
+        }
         segment.note(BatchMark::of(header), log_.options_.index_interval_bytes);
     }
     segment.set_size(bytes);

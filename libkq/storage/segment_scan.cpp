@@ -30,6 +30,8 @@ public:
                                          filled_ - static_cast<std::size_t>(position - begin_));
     }
 
+    std::uint64_t file_bytes() const { return file_bytes_; }
+
 private:
     Status fill(std::uint64_t position) {
         std::size_t kept = 0;
@@ -111,6 +113,18 @@ Result<std::optional<Error>> other_format(Window& window, std::uint64_t position
                                      std::to_string(magic) + "; only 2 is known"}};
 }
 
+// Whether what stands behind a batch that follows a gap has later offsets: it has not, where there
+// is no gap but a base offset that is damaged.
+Result<bool> is_followed(Window& window, const ScanStart& start, const ScanResult& so_far,
+                         const BatchHeader& header) {
+    if (header.next_offset() > start.limit) return false;
+    const auto position = so_far.sound_bytes + header.size_bytes;
+    if (position >= window.file_bytes()) return true;
+    KQ_LET(auto bytes, window.at(position, batch_header_bytes));
+    auto next = parse_stored_header(bytes, window.file_bytes() - position);
+    return !next.ok() || next.value().base_offset >= header.next_offset();
+}
+
 // Why a batch with a readable header does not belong here, or nothing.
 Result<std::optional<std::string>> find_damage(Window& window, const ScanStart& start,
                                                const ScanResult& so_far,
@@ -120,9 +134,12 @@ Result<std::optional<std::string>> find_damage(Window& window, const ScanStart& 
         return Found{"offset " + std::to_string(header.base_offset.value) + " where at least " +
                      std::to_string(so_far.next.value) + " should stand"};
     }
-    if (header.base_offset > so_far.next && header.base_offset >= start.gaps_below) {
-        return Found{"offset " + std::to_string(header.base_offset.value) + " where " +
-                     std::to_string(so_far.next.value) + " should stand"};
+    if (header.base_offset > so_far.next) {
+        KQ_LET(bool fits, is_followed(window, start, so_far, header));
+        if (!fits || header.base_offset >= start.gaps_below) {
+            return Found{"offset " + std::to_string(header.base_offset.value) + " where " +
+                         std::to_string(so_far.next.value) + " should stand"};
+        }
     }
     if (header.last_offset() - start.base > std::numeric_limits<std::int32_t>::max()) {
         return Found{"offset " + std::to_string(header.last_offset().value) +

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -23,9 +24,10 @@ struct ScanStart {
     Offset base;           // of the segment
     Offset next_expected;  // no batch begins below it
     Epoch epoch_floor = no_epoch;
-    // Below it compaction may have left gaps between offsets. Beyond it a gap is damage: base
-    // offsets are not under the checksum.
+    // Below it there may be gaps between offsets, if what follows fits. Beyond it a gap is damage:
+    // base offsets are not under the checksum.
     Offset gaps_below{0};
+    Offset limit{std::numeric_limits<std::int64_t>::max()};  // base of the segment behind this one
 };
 
 struct ScanResult {

@@ -32,8 +32,11 @@ std::string_view without(std::string_view name, std::string_view suffix) {
     return name.substr(0, name.size() - suffix.size());
 }
 
-// A small file that replace_file() was writing.
+// A small file that replace_file() was writing, or a copy of something damaged (keep_tail).
 bool is_our_temporary(std::string_view name) {
+    if (name.ends_with(unfinished_copy_suffix)) {
+        return base_in_name(without(name, unfinished_copy_suffix)).has_value();
+    }
     if (!name.ends_with(temporary)) return false;
     auto stem = without(name, temporary);
     return stem == epoch_file_name || stem == partition_metadata_name || base_in_name(stem) ||

@@ -6,7 +6,7 @@
 // shape    *.cleaned   an output that was not complete: removed
 //          *.swap      a complete output: takes the place of the segments that it covers, unless a
 //                      .cleaned at or below its base shows that its step was not finished
-//          *.deleted   removed; *.tmp of the small files here as well
+//          *.deleted   removed; *.tmp of the small files here, and of copies of damaged ones, too
 // source   docs/formats.md, "Temporary files"; Kafka leaves the same
 #pragma once
 

@@ -153,6 +153,71 @@ TEST_CASE("damage is told to who reads it, and the rest is served", "[broker][I2
     CHECK_FALSE(world.node.failure().has_value());
 }
 
+TEST_CASE("records that are missing are told once and counted, and their offsets stay taken",
+          "[broker][I1][I2][I5]") {
+    BrokerWorld world;
+    REQUIRE(world.create("t", 2) == Errc::none);
+    for (int i = 0; i < 2; ++i) {
+        for (const char* value : {"one", "two", "three"})
+            REQUIRE(code_of(world.send("t", i, {value})) == Errc::none);
+    }
+    const auto lines_with = [&](std::string_view text) {
+        const auto lines = world.sink.lines();
+        return std::count_if(lines.begin(), lines.end(), [&](const std::string& line) {
+            return line.find(text) != std::string::npos;
+        });
+    };
+    auto& disk = world.node.disk();
+    world.node.kill();
+    const auto log = "/data/t-0" + log_file;
+    const auto second = read_file(disk, log).value().size() / 3 + 65;
+    disk.flip_bit(log, second);
+
+    SECTION("with room for a copy") {
+        world.start();
+        CHECK(lines_with("records are missing") == 1);
+        CHECK(lines_with("1..2") == 1);
+        CHECK(lines_with(log + ".damaged") == 1);
+    }
+    SECTION("without it the partition waits, and says what it needs") {
+        auto file = disk.open(log, OpenMode::read_write).value();
+        REQUIRE(file->pwrite(file->size(), Bytes(100'000, std::uint8_t{7})).ok());
+        disk.set_capacity(disk.used_bytes() + 60'000);
+        const auto before = read_file(disk, log).value();
+        world.start();
+        world.world.run_for(30s);
+        CHECK(world.node.metric("kq_offline_partitions") == 1);
+        CHECK(lines_with("a log cannot be opened") == 1);
+        CHECK(lines_with("bytes from there on, which are kept before they are cut off") == 1);
+        CHECK(lines_with("records are missing") == 0);
+        CHECK(read_file(disk, log).value() == before);
+        CHECK(world.fetch("t", 0).code == Errc::kafka_storage_error);
+        CHECK(world.values("t", 1) == Values{"one", "two", "three"});
+        disk.set_capacity(std::uint64_t{1} << 40);
+        world.world.run_for(10s);
+        CHECK(lines_with("records are missing") == 1);
+    }
+    CHECK(world.node.metric("kq_offline_partitions") == 0);
+    CHECK(world.node.metric("kq_partitions_missing_records") == 1);
+    CHECK(world.values("t", 0) == Values{"one"});
+    CHECK(world.send("t", 0, {"four"}).base_offset == 3);
+    CHECK(world.values("t", 0) == Values{"one", "four"});
+    CHECK(world.values("t", 1) == Values{"one", "two", "three"});
+    // Once mended it is whole again, and one that is gone is not counted.
+    REQUIRE(world.stop());
+    world.start();
+    CHECK(world.node.metric("kq_partitions_missing_records") == 0);
+    CHECK(lines_with("records are missing") == 1);
+    CHECK(world.values("t", 0) == Values{"one", "four"});
+    REQUIRE(world.stop());
+    disk.flip_bit(log, 65);
+    REQUIRE(disk.unlink("/data/.kafka_cleanshutdown").ok());
+    world.start();
+    CHECK(world.node.metric("kq_partitions_missing_records") == 1);
+    CHECK(world.remove("t") == Errc::none);
+    CHECK(world.node.metric("kq_partitions_missing_records") == 0);
+}
+
 TEST_CASE("without any disk, or without its metadata's, a broker gives up and says why",
           "[broker]") {
     SECTION("the only directory") {

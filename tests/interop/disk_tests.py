@@ -3,6 +3,7 @@
 
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import rawwire as raw
@@ -264,6 +265,70 @@ def kafka_after_kill(context):
     producer.go_on(again.address)
     contents["sequence"] = producer.sent
     same_under(context, again.address, contents, ids)
+    equal(again.terminate(), 0, "exit status")
+
+
+@test("everybody reads on behind records that are missing", "java", "kcat", "kq")
+def missing_records(context):
+    broker = context.new_broker().start()
+    context.kq("kq-topics", "create", "holed", "-p", "1", broker=broker)
+    rows = lines_of(300)
+
+    def send(data, address):
+        run(["kcat", "-b", address, "-P", "-t", "holed", "-p", "0", "-X", "batch.num.messages=10"],
+            stdin=data)
+
+    def check_readers(broker, kept):
+        for where in ("beginning", "155"):  # in the hole, the second
+            found = run(["kcat", "-b", broker.address, "-C", "-t", "holed", "-p", "0", "-o", where,
+                         "-e", "-q"]).stdout
+            equal(found, kept if where == "beginning" else kept[base * 210:],
+                  f"what kcat reads from {where}")
+        equal(context.kq("kq-consume", "holed", "-o", "start", broker=broker).stdout, kept,
+              "what kq-consume reads")
+        equal(context.java.tool("consume", "--bootstrap-server", broker.address, "--topic",
+                                "holed", "--partition", "0", "--offset", "earliest",
+                                "--max-messages", str(kept.count(b"\n")), "--timeout-ms",
+                                "20000").stdout, kept, "what Kafka's consumer reads")
+
+    send(rows, broker.address)
+    broker.kill()
+    log = broker.data / "holed-0" / f"{0:020}.log"
+    content = bytearray(log.read_bytes())
+    position = 0
+    while True:  # the batch that holds offset 150
+        base, length = struct.unpack_from(">qi", content, position)
+        if base + struct.unpack_from(">i", content, position + 23)[0] >= 150:
+            break
+        position += 12 + length
+    content[position + 100] ^= 1
+    log.write_bytes(content)
+    broker.start()
+    said = [r for r in broker.log.read_text().splitlines() if "records are missing" in r]
+    equal(len(said), 1, f"lines that say so: {said}")
+    check(f"{base}..299" in said[0] and ".log.damaged" in said[0], said[0])
+    kept = rows[:base * 210]
+    send(b"behind the hole\n", broker.address)
+    kept += b"behind the hole\n"
+    check_readers(broker, kept)
+    text = dump(context, [log])
+    check(re.search(rf"baseOffset: {base} lastOffset: 299 count: 0 ", text), f"the dump: {text[-600:]}")
+
+    # Apache Kafka recovers it after a kill, goes on after a stop, and kq after Kafka.
+    broker.kill()
+    copy = context.scratch / "holed"
+    shutil.copytree(broker.data, copy)
+    kafka, said = kafka_on(context, copy)
+    check("since no clean shutdown file was found" in said, "Apache Kafka did not recover")
+    check_readers(kafka, kept)
+    send(b"from Kafka\n", kafka.address)
+    kept += b"from Kafka\n"
+    equal(kafka.terminate(), 143, "exit status of Apache Kafka")
+    again = KqBroker(context.programs, copy)
+    context.started.append(again)
+    again.start()
+    check_readers(again, kept)
+    check("records are missing" not in again.log.read_text(), again.words())
     equal(again.terminate(), 0, "exit status")
 
 

@@ -3,6 +3,7 @@
 // What tests of storage share: a clock to turn, batches to append, a log on a disk in memory.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -181,6 +182,8 @@ struct LogOnDisk {
     std::string directory = "/data/t-0";
     std::unique_ptr<Log> log;
     MemoryLogSink sink;
+    bool only_replica = false;
+    Offset cleaned_end{0};
 
     LogOnDisk() {
         options.disk_reserve_bytes = 0;
@@ -196,7 +199,12 @@ struct LogOnDisk {
     }
     Result<std::unique_ptr<Log>> try_open(LastStop last_stop, Offset recovery_point = Offset{0},
                                           Offset log_start = Offset{0}) {
-        return Log::open(files, clock, place(), options, {last_stop, recovery_point, log_start});
+        return Log::open(files, clock, place(), options,
+                         {.last_stop = last_stop,
+                          .recovery_point = recovery_point,
+                          .log_start = log_start,
+                          .cleaned_end = cleaned_end,
+                          .fill_lost_offsets = only_replica});
     }
     Log& open(LastStop last_stop, Offset recovery_point = Offset{0}, Offset log_start = Offset{0}) {
         log.reset();
@@ -214,6 +222,45 @@ struct LogOnDisk {
         return segment_path(directory, base, suffix);
     }
     Bytes content(const std::string& path) { return read_file(files, path).value(); }
+    void cut(const std::string& path, std::uint64_t size) {
+        REQUIRE(files.open(path, OpenMode::read_write).value()->truncate(size).ok());
+    }
+    // What recovery cut off and kept.
+    std::vector<std::string> damaged_files() const {
+        std::vector<std::string> found;
+        auto names = files.list(directory).value();
+        for (auto& name : names) {
+            if (name.find(".damaged") != std::string::npos) found.push_back(name);
+        }
+        return found;
+    }
+    std::size_t count_lines(std::string_view text) const {
+        auto lines = sink.lines();
+        return static_cast<std::size_t>(std::count_if(
+            lines.begin(), lines.end(),
+            [&](const std::string& line) { return line.find(text) != std::string::npos; }));
+    }
 };
+
+// `count` batches of one record of producer 1, an epoch for five of them; `segment_bytes` as set
+// before: 250 makes segments of three.
+inline Log& fill(LogOnDisk& disk, int count) {
+    disk.options.index_interval_bytes = 150;
+    auto& log = disk.create();
+    for (int i = 0; i < count; ++i)
+        REQUIRE(append(log, produced(1, i), Epoch{i / 5}).ok());
+    return log;
+}
+
+// Offsets 0, 1, 2, … and how far.
+inline std::int64_t check_prefix(Log& log) {
+    std::int64_t next = log.log_start().value;
+    for (const auto& header : all_batches(log)) {
+        CHECK(header.base_offset.value == next);
+        next = header.next_offset().value;
+    }
+    CHECK(log.log_end().value == next);
+    return next;
+}
 
 }  // namespace kq::test
