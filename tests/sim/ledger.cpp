@@ -28,6 +28,7 @@ void Ledger::fail(const std::string& invariant, const std::string& what) {
 
 // One offset holds one record, for everybody and for ever.
 void Ledger::settle(const Place& place, const RecordName& name, const char* how) {
+    if (is_hole(place)) fail("I2", place.text() + " was empty and is now " + name.text());
     auto [at, is_new] = at_.emplace(place, name);
     if (!is_new && at->second != name) {
         fail("I2", place.text() + " was " + at->second.text() + " and is now " + how + " as " +
@@ -69,10 +70,23 @@ void Ledger::on_read(const TopicPartition& partition, Offset offset, const Recor
 }
 
 void Ledger::on_position(const TopicPartition& partition, Offset expected, Offset found) {
-    if (expected != found) {
-        fail("I1", partition.text() + ": after " + std::to_string(expected.value - 1) +
-                       " a reader was given " + std::to_string(found.value));
+    if (expected == found) return;
+    auto known = at_.lower_bound({partition, expected});
+    bool is_empty = known == at_.end() || known->first >= Place{partition, found};
+    if (may_have_holes_ && expected < found && is_empty) {
+        auto& end = holes_[partition][expected];
+        end = std::max(end, found);
+        return;
     }
+    fail("I1", partition.text() + ": after " + std::to_string(expected.value - 1) +
+                   " a reader was given " + std::to_string(found.value));
+}
+
+bool Ledger::is_hole(const Place& place) const {
+    auto holes = holes_.find(place.partition);
+    if (holes == holes_.end()) return false;
+    auto after = holes->second.upper_bound(place.offset);
+    return after != holes->second.begin() && place.offset < std::prev(after)->second;
 }
 
 Ledger::Range Ledger::known_offsets(const TopicPartition& partition) const {
@@ -92,34 +106,33 @@ void Ledger::on_offsets(const TopicPartition& partition, Range known, Range told
 }
 
 void Ledger::on_final(const TopicPartition& partition, Offset start,
-                      const std::vector<RecordName>& records) {
+                      const std::map<Offset, RecordName>& records) {
     if (start != Offset(0) && !may_delete(partition)) {
         fail("I1", partition.text() + " begins at " + std::to_string(start.value) +
                        ", and nobody asked to delete anything");
     }
     std::map<std::int32_t, std::int64_t> last;
-    for (std::size_t i = 0; i < records.size(); ++i) {
-        const auto& name = records[i];
+    for (const auto& [offset, name] : records) {
         auto known = last.emplace(name.producer, -1).first;
         if (promises_.at(name.producer).idempotent && name.number <= known->second) {
-            fail("I13", partition.text() + "@" +
-                            std::to_string(start.value + static_cast<std::int64_t>(i)) + ": " +
-                            name.text() + " comes after number " + std::to_string(known->second));
+            fail("I13", partition.text() + "@" + std::to_string(offset.value) + ": " + name.text() +
+                            " comes after number " + std::to_string(known->second));
         }
         known->second = name.number;
     }
     for (const auto& [name, place] : acked_) {
         if (place.partition != partition || place.offset < start) continue;
-        auto index = static_cast<std::size_t>(place.offset.value - start.value);
-        if (index >= records.size() || records[index] != name) {
+        auto found = records.find(place.offset);
+        if (found == records.end() || found->second != name) {
             fail("I1", name.text() + " was acknowledged at " + place.text() + " and is lost");
         }
     }
-    auto end = start.value + static_cast<std::int64_t>(records.size());
-    if (auto known = offsets_.find(partition);
-        known != offsets_.end() && known->second.end.value > end) {
+    // A hole at the end is seen by who asks for the end only (on_offsets).
+    auto end = records.empty() ? start : records.rbegin()->first + 1;
+    auto known = offsets_.find(partition);
+    if (!may_have_holes_ && known != offsets_.end() && known->second.end > end) {
         fail("I5", partition.text() + " ended at " + std::to_string(known->second.end.value) +
-                       " and now ends at " + std::to_string(end));
+                       " and now ends at " + std::to_string(end.value));
     }
 }
 
@@ -129,6 +142,15 @@ void Ledger::on_read_after_damage(const TopicPartition& partition, Offset offset
     auto known = at_.find(place);
     if (known == at_.end() || known->second != name) {
         fail("I28", "after a bit was flipped " + place.text() + " is read as " + name.text());
+    }
+}
+
+void Ledger::on_end_after_damage(const TopicPartition& partition, Offset end) {
+    auto behind = at_.lower_bound({partition, end});
+    if (behind != at_.end() && behind->first.partition == partition) {
+        fail("I2", "after a bit was flipped " + partition.text() + " ends at " +
+                       std::to_string(end.value) + ", and " + behind->first.text() +
+                       " was given to " + behind->second.text());
     }
 }
 

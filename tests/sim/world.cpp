@@ -48,6 +48,25 @@ bool is_checked(MemoryFileSystem& disk, const std::string& path, std::uint64_t p
     }
 }
 
+// Whether nothing sound stands behind the byte in its partition.
+bool is_in_last_batch(MemoryFileSystem& disk, const std::vector<std::string>& segments,
+                      const std::string& path, std::uint64_t position) {
+    const auto directory = parent_of(path);
+    for (const auto& other : segments) {
+        if (parent_of(other) == directory && other > path) return false;
+    }
+    const auto content = read_file(disk, path);
+    KQ_CHECK(content.ok());
+    ByteView rest(content.value());
+    while (true) {
+        const auto header = BatchHeader::parse(rest);
+        if (!header.ok() || header.value().size_bytes >= rest.size()) return true;
+        if (position < header.value().size_bytes) return false;
+        position -= header.value().size_bytes;
+        rest = rest.subspan(header.value().size_bytes);
+    }
+}
+
 }  // namespace
 
 OneBrokerWorld::OneBrokerWorld(std::uint64_t seed, LogSink* log)
@@ -215,7 +234,8 @@ bool OneBrokerWorld::read_all(const OnRecord& on_record,
 void OneBrokerWorld::read_everything() {
     struct Found {
         Offset start{0};
-        std::vector<RecordName> records;
+        Offset next{0};
+        std::map<Offset, RecordName> records;
     };
     std::map<TopicPartition, Found> all;
     bool whole = false;
@@ -230,11 +250,13 @@ void OneBrokerWorld::read_everything() {
         whole = read_all(
             [&](const TopicPartition& partition, Offset offset, const RecordName& name) {
                 auto& found = all[partition];
-                if (found.records.empty() && ledger_.may_delete(partition)) found.start = offset;
-                auto count = static_cast<std::int64_t>(found.records.size());
-                ledger_.on_position(partition, found.start + count, offset);
+                if (found.records.empty() && ledger_.may_delete(partition)) {
+                    found.start = found.next = offset;
+                }
+                ledger_.on_position(partition, found.next, offset);
                 ledger_.on_read(partition, offset, name);
-                found.records.push_back(name);
+                found.records.emplace(offset, name);
+                found.next = offset + 1;
             },
             [&](const Error& error) {
                 overtaken = error.code == Errc::offset_out_of_range &&
@@ -253,11 +275,13 @@ void OneBrokerWorld::read_everything() {
 }
 
 // I28, with which the run ends: one bit of one segment is flipped. Records may be lost by it, none
-// may be read as another one, and the broker serves the rest.
+// may be read as another one, and the broker serves the rest. No offset is given twice (I2), unless
+// the damage looks like the torn end of a log that was not stopped.
 void OneBrokerWorld::flip_a_bit() {
     auto& random = scheduler_.random();
     auto& disk = node_->disk();
-    random.chance(0.5) ? node_->kill() : node_->stop();
+    const bool clean = random.chance(0.5);
+    clean ? node_->stop() : node_->kill();
     if (!run_until([&] { return !node_->is_running(); }, 60s)) {
         return ledger_.fail("stop", "the broker does not stop");
     }
@@ -278,6 +302,7 @@ void OneBrokerWorld::flip_a_bit() {
     const auto& path = segments[random.below(segments.size())];
     const auto position = random.below(disk.info(path).value().size);
     const bool checked = is_checked(disk, path, position);
+    const bool seems_torn = !clean && is_in_last_batch(disk, segments, path, position);
     disk.flip_bit(path, position, static_cast<int>(random.below(8)));
     struck("flipped bit");
     if (!start_broker() || !run_until([&] { return node_->is_serving(); }, 60s)) {
@@ -294,6 +319,30 @@ void OneBrokerWorld::flip_a_bit() {
             if (!told) ledger_.fail("I28", "after a bit was flipped: " + error.text());
             if (told) struck("damage told to a reader");
         });
+    if (!seems_torn && !is_broken()) check_ends_after_damage();
+}
+
+void OneBrokerWorld::check_ends_after_damage() {
+    ClientHost host(*clients_, "admin");
+    AdminCore admin(host.loop, *host.network, host.random, client_options(*clients_));
+    std::vector<OffsetQuery> asked;
+    for (const auto& topic : topics_) {
+        for (std::int32_t p = 0; p < topic.partitions; ++p)
+            asked.push_back({{topic.name, PartitionIndex(p)}, OffsetSpec::latest()});
+    }
+    bool answered = false;
+    admin.list_offsets(asked, Isolation::read_uncommitted, scheduler_.now() + 10s,
+                       [&](const Result<Each<ListedOffset>>& listed) {
+                           answered = true;
+                           for (std::size_t i = 0; listed.ok() && i < asked.size(); ++i) {
+                               const auto& one = listed.value()[i];
+                               if (!one.ok()) continue;  // a log that cannot be opened
+                               ledger_.on_end_after_damage(asked[i].partition, one.value().offset);
+                           }
+                       });
+    if (!run_until([&] { return answered; }, 60s) && !is_broken()) {
+        ledger_.fail("liveness", "nobody says where the logs end after a bit was flipped");
+    }
 }
 
 // I34: with the clients gone a broker is as it was before they came.

@@ -80,6 +80,7 @@ private:
     bool read_all(const OnRecord& on_record, const std::function<void(Error)>& refused);
     void read_everything();
     void flip_a_bit();
+    void check_ends_after_damage();
     void check_nothing_left();
 
     SimScheduler scheduler_;
