@@ -65,7 +65,8 @@ Result<std::uint64_t> Log::limit_position(std::size_t index, Offset upper_bound)
 
 WarmUpJob Log::warm_up(Offset from) const {
     auto index = segment_index_of(from);
-    // Where nothing is left behind `from` in one segment, read() goes on to the next, which is cold.
+    // Where nothing is left behind `from` in one segment, read() goes on to the next, which is
+    // cold.
     for (; index + 1 < segments_.size(); ++index) {
         auto found = segments_[index]->locate(from);
         if (!found.ok() || found.value()) break;
