@@ -5,7 +5,8 @@
 //
 // shape    log_start() <= every offset that can be read < log_end(); recovery_point() <=
 //          durable_end() <= log_end(). A byte of a segment file never changes once written; files
-//          only grow, or are cut once (L1). Offsets ascend, leader epochs never fall (L2)
+//          only grow, or are cut once (L1; open() may put an empty batch over damage). Offsets
+//          ascend, leader epochs never fall (L2)
 // units    offsets count records, sizes and positions count bytes
 // owner    the loop of the partition; no locks inside. open(), create(), close_clean() and the
 //          truncate functions wait for the disk: they run on the I/O pool while nobody else uses

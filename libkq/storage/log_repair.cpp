@@ -8,6 +8,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/mutant.hpp"
 #include "protocol/batch_builder.hpp"
 #include "storage/damaged_files.hpp"
 #include "storage/file_names.hpp"
@@ -29,6 +30,10 @@ Offset reach_of(const Segment& segment) {
 
 bool has_room_for_empty_batch(const Segment& segment) {
     return segment.size_bytes() + batch_header_bytes <= std::uint64_t{int32_max};
+}
+
+bool must_fill(const OpenHints& hints) {
+    return hints.fill_lost_offsets && !mutant(Mutant::give_lost_offsets_again);
 }
 
 std::string text_of(const std::vector<MissingRecords>& missing) {
@@ -65,7 +70,7 @@ Result<Offset> LogLoader::cut_behind(std::size_t index, Offset next, const OpenH
     auto& segment = *segments[index];
     const auto sound_bytes = segment.size_bytes();
     KQ_LET(const auto lost_end, find_lost_end(index, next, hints));
-    const bool fills = lost_end && hints.fill_lost_offsets && *lost_end > next;
+    const bool fills = lost_end && *lost_end > next && must_fill(hints);
     if (fills && (*lost_end > reach_of(segment) || !has_room_for_empty_batch(segment))) {
         return Error{Errc::corrupt_file, why + "; offsets were given up to " +
                                              std::to_string(lost_end->value - 1) +
@@ -96,8 +101,8 @@ Result<Offset> LogLoader::cut_behind(std::size_t index, Offset next, const OpenH
         KQ_TRY(fill(segment, next, *lost_end));
         next = *lost_end;
     }
-    // A batch that an earlier process wrote there may be in the kernel's cache only (write_again).
-    if (found_.has_failed_sync) KQ_TRY(sync(*segment.file()));
+    // An empty batch that an earlier process wrote there may be in the kernel's cache only.
+    if (!fills && !renamed.empty()) KQ_TRY(sync(*segment.file()));
     for (const auto& [path, name] : renamed)
         KQ_TRY(keep_whole(log_.files_, path, name));
     log_.report_.removed_segments += static_cast<std::uint32_t>(segments.size() - (index + 1));
@@ -130,8 +135,7 @@ Result<std::optional<Offset>> LogLoader::find_lost_end(std::size_t index, Offset
     KQ_LET(const auto misplaced, sound_batch_at(file, from));
     if (misplaced && misplaced->base_offset >= next &&
         next + misplaced->last_offset_delta < reach) {
-        // Its offset or epoch is wrong, which its checksum does not cover; how many it holds is
-        // not.
+        // Its offset or epoch is wrong, which its checksum does not cover; its length is not.
         reaches(next + misplaced->last_offset_delta + 1);
         from += misplaced->size_bytes;
     } else {
@@ -174,7 +178,7 @@ Status LogLoader::reach_recovery_point(const OpenHints& hints) {
              "the log ends at " + std::to_string(from.value) + ", but was on disk up to " +
                  std::to_string(end.value));
     }
-    if (!hints.fill_lost_offsets) return done();
+    if (!must_fill(hints)) return done();
     KQ_TRY(begin_filling(from));
     while (log_.log_end_ < end) {
         const auto reach = std::min(end, reach_of(log_.active()));
@@ -233,7 +237,10 @@ void LogLoader::find(std::string what) {
 // Records that were promised are not there.
 void LogLoader::miss(Offset from, Offset end, const OpenHints& hints, std::string why) {
     from = std::max(from, hints.log_start);
-    if (from < end) log_.report_.missing.push_back({from, end});
+    auto& missing = log_.report_.missing;
+    const MissingRecords lost{from, end};
+    const bool is_known = std::find(missing.begin(), missing.end(), lost) != missing.end();
+    if (from < end && !is_known) missing.push_back(lost);
     if (from >= end && log_.report_.kept.empty()) return;
     log_.report_.records_missing = true;
     if (why_missing_.empty()) why_missing_ = std::move(why);

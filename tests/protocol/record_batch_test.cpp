@@ -38,6 +38,20 @@ TEST_CASE("a batch is built as the protocol guide's vector says", "[protocol]") 
           "00010c00000000000700");
 }
 
+TEST_CASE("an empty batch takes offsets and holds nothing", "[protocol]") {
+    // docs/formats.md, "Segments"; computed by hand.
+    auto batch = make_empty_batch(Offset(1), Offset(11), Epoch(0));
+    CHECK(to_hex(batch) ==
+          "00000000000000010000003100000000027065435500000000000affffff"
+          "ffffffffffffffffffffffffffffffffffffffffffffffffffffff00000000");
+    CHECK(check_crc(batch).ok());
+    auto header = BatchHeader::parse(batch).value();
+    CHECK(header.next_offset() == Offset(12));
+    RecordReader reader(header, ByteView(batch).subspan(BatchAt::records));
+    RecordView record;
+    CHECK_FALSE(reader.next(record).value());
+}
+
 TEST_CASE("offset and epoch are assigned in place, outside the checksum", "[protocol]") {
     auto batch = small_batch();
     assign(batch, Offset(1000), Epoch(9));

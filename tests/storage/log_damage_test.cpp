@@ -285,6 +285,32 @@ TEST_CASE("a start that dies while it mends a log is made good by the next",
         CHECK(std::search(found.begin(), found.end(), at, at + batch_bytes) != found.end());
 }
 
+TEST_CASE("an empty batch that is in the cache only is synced before what it stands for goes",
+          "[storage][recovery][crash][I2]") {
+    // A start wrote it and was killed; the next one gives up at some sync, and the power fails.
+    const auto last_sync = GENERATE(range(1, 12));
+    CAPTURE(last_sync);
+    FourSegments disk;
+    disk.damage(1);
+    {
+        auto file = disk.files.open(disk.segment(0), OpenMode::read_write).value();
+        const auto batch = make_empty_batch(Offset{1}, Offset{11}, Epoch{0});
+        REQUIRE(file->pwrite(disk.segment_bytes / 3, batch).ok());
+    }
+    disk.files.kill();
+    int left = last_sync;
+    disk.files.set_blocking_check([&](const char*) {
+        if (--left == 0) disk.files.fail_next_sync();
+    });
+    static_cast<void>(disk.try_open(LastStop::process_died).ok());
+    disk.files.set_blocking_check(nullptr);
+    disk.files.clear_faults();
+    disk.files.power_off_losing_all();
+    disk.open(LastStop::host_died);
+    CHECK(check_prefix(*disk.log) == 12);
+    CHECK(append(*disk.log, BatchSpec{}, Epoch{9}).value().first == Offset{12});
+}
+
 TEST_CASE("whatever a power cut leaves, no offset of a batch that is kept is given again",
           "[storage][recovery][crash][I2]") {
     const auto seed = GENERATE(range(1u, 2001u));

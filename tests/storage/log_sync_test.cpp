@@ -98,6 +98,26 @@ TEST_CASE("a segment that holds the recovery point has index files", "[storage][
     CHECK(disk.open(LastStop::process_died, Offset{1}).log_end() == Offset{1});
 }
 
+TEST_CASE("index entries wait in memory for the checkpoint, but not without a bound",
+          "[storage][sync]") {
+    LogOnDisk disk;
+    disk.options.index_interval_bytes = 0;  // an entry for every batch but the first
+    auto& log = disk.create();
+    const auto index = disk.path(Offset{0}, offset_index_suffix);
+    for (int i = 0; i < 4096; ++i)
+        REQUIRE(append(log, BatchSpec{}).ok());
+    CHECK_FALSE(disk.files.exists(index));
+    REQUIRE(append(log, BatchSpec{}).ok());
+    CHECK(disk.content(index).size() == 4096 * OffsetEntry::bytes);
+    REQUIRE(append(log, BatchSpec{}).ok());
+    REQUIRE(sync(log).ok());
+    log.flush_indexes();
+    CHECK(disk.content(index).size() == 4097 * OffsetEntry::bytes);
+    for (std::int64_t from : {0, 1, 2000, 4095, 4096, 4097})
+        CHECK(read(log, Offset{from}).value().first == Offset{from});
+    CHECK(disk.reopen().opened().rebuilt_indexes == 0);
+}
+
 TEST_CASE("what a failed sync left in the cache is written again by the next process",
           "[storage][sync][faults]") {
     LogOnDisk disk;
