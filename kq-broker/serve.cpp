@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/machine.hpp"
 #include "base/posix_file_system.hpp"
+#include "cli/cluster_access.hpp"
 #include "node.hpp"
 #include "verbs.hpp"
 
@@ -17,16 +18,28 @@ bool has_terminal(const Process& process) {
 
 int start_failed(Console& console, const Error& why) {
     Problem problem{"cannot start", why};
+    const auto elsewhere = [&](const std::vector<std::string>& dropped, std::string_view added) {
+        return same_command(console.process(), console.tool(), dropped, added);
+    };
     switch (why.code) {
         case Errc::port_in_use:
-            problem.tries = {"kq-broker --listen 127.0.0.1:0 --data DIR"};
+            problem.tries = {why.message.starts_with("the status port")
+                                 ? elsewhere({"--http"}, "--http 127.0.0.1:0")
+                                 : "kq-broker --listen 127.0.0.1:0 --data DIR"};
             break;
         case Errc::locked:
         case Errc::permission_denied:
             problem.tries = {"kq-broker --data DIR --listen 127.0.0.1:0"};
             break;
-        case Errc::io_error:
+        case Errc::foreign_directory:
+            problem.tries = {elsewhere({"--id"}, "--id N"), elsewhere({"--data"}, "--data DIR")};
+            problem.exit = exit_usage;
+            break;
         case Errc::disk_full:
+            problem.tries = {elsewhere({"--data"}, "--data DIR")};
+            problem.exit = exit_refused;
+            break;
+        case Errc::io_error:
             problem.exit = exit_refused;
             break;
         case Errc::unreachable:  // an address that this machine does not have

@@ -37,6 +37,11 @@ public:
         note(name, origin);
         return done();
     }
+    void keep_unknown(const std::string& name, const std::string& value,
+                      const std::string& origin) {
+        set_.keep_unknown(name, value);
+        note(name, origin);
+    }
     void take_file(ConfigFileResult file, const std::string& path) {
         set_ = std::move(file.settings);
         for (const auto& [name, value] : set_.values())
@@ -203,10 +208,14 @@ Result<BrokerSettings> settle_broker(const BrokerCommandOptions& options, const 
     for (const auto& text : options.settings) {
         auto equals = text.find('=');
         if (equals == std::string::npos) {
-            return Error{Errc::usage, "-X: '" + text + "' reads KEY=VALUE"};
+            return Error{Errc::usage, "-X: '" + text + "' is no KEY=VALUE"};
         }
         auto name = text.substr(0, equals);
-        if (find_config(ConfigScope::broker, name) == nullptr) {
+        if (row_of_setting(name) == nullptr && is_about_security(name)) {
+            settings.keep_unknown(name, text.substr(equals + 1), "-X");
+            continue;  // check_support() has its say
+        }
+        if (row_of_setting(name) == nullptr) {
             auto nearest = nearest_config(ConfigScope::broker, name);
             std::string hint =
                 nearest.empty() ? "" : "; did you mean '" + std::string(nearest) + "'?";

@@ -57,12 +57,23 @@ Broker::~Broker() {
 Result<std::unique_ptr<Broker>> Broker::open(BrokerSeams seams, BrokerOptions options) {
     KQ_CHECK(!seams.data.empty());
     auto broker = std::make_unique<Broker>(ByOpen{}, std::move(seams), std::move(options));
-    KQ_LET(broker->listeners_, parse_listeners(*broker->options_.config));
-    KQ_TRY(broker->open_directories());
-    KQ_TRY(broker->bind_listeners());
-    KQ_TRY(broker->identify());
-    KQ_TRY(broker->open_planes());
-    return broker;
+    auto opened = broker->open_parts();
+    if (opened.ok()) return broker;
+    broker->leave_no_trace();
+    return opened.error();
+}
+
+Status Broker::open_parts() {
+    KQ_LET(listeners_, parse_listeners(*options_.config));
+    KQ_TRY(open_directories());
+    KQ_TRY(bind_listeners());
+    KQ_TRY(identify());
+    return open_planes();
+}
+
+void Broker::leave_no_trace() {
+    for (auto& directory : directories_)
+        directory->undo_making();
 }
 
 Status Broker::open_directories() {
@@ -98,8 +109,12 @@ Status Broker::bind_listeners() {
         endpoints_.push_back(advertised_endpoint(listener, bound, options_.host_name));
     }
     if (options_.http) {
-        KQ_LET(status_, StatusPort::open(seams_.control, seams_.control_network, *options_.http,
-                                         seams_.metrics));
+        auto status = StatusPort::open(seams_.control, seams_.control_network, *options_.http,
+                                       seams_.metrics);
+        if (!status.ok()) {
+            return Error{status.code(), "the status port (--http): " + status.error().message};
+        }
+        status_ = std::move(status).value();
     }
     return done();
 }
@@ -112,14 +127,15 @@ Status Broker::identify() {
         if (!identity) continue;
         first_start_ = false;
         if (identity->node_id != id_) {
-            return Error{Errc::usage, "'" + directory->path() + "' belongs to node " +
-                                          std::to_string(identity->node_id.value) +
-                                          ", and node.id is " + std::to_string(id_.value)};
+            return Error{Errc::foreign_directory, "'" + directory->path() + "' belongs to node " +
+                                                      std::to_string(identity->node_id.value) +
+                                                      ", and node.id is " +
+                                                      std::to_string(id_.value)};
         }
         if (!cluster_id_.empty() && cluster_id_ != identity->cluster_id) {
-            return Error{Errc::usage, "'" + directory->path() + "' belongs to the cluster " +
-                                          identity->cluster_id + ", another directory to " +
-                                          cluster_id_};
+            return Error{Errc::foreign_directory,
+                         "'" + directory->path() + "' belongs to the cluster " +
+                             identity->cluster_id + ", another directory to " + cluster_id_};
         }
         cluster_id_ = identity->cluster_id;
     }

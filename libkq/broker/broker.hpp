@@ -8,9 +8,9 @@
 //          unfenced, then clients are let in. stop(): nobody is let in, what is in flight is
 //          answered, leadership is given up, logs close, the clean marker is written last
 // owner    the control loop; open() and the destructor run while no loop does
-// errors   of open(): usage (settings), locked (another process has the directory), port_in_use,
-//          permission_denied, disk_full, unsupported (newer than we know; nothing was touched),
-//          corrupt_file, io_error
+// errors   of open(): usage (settings), foreign_directory (of another node or cluster), locked
+//          (another process has the directory), port_in_use, permission_denied, disk_full,
+//          unsupported (newer than we know; nothing was touched), corrupt_file, io_error
 // source   docs/architecture.md, 3 and 10.1
 #pragma once
 
@@ -56,7 +56,8 @@ class Broker final : private ImageListener {
 
 public:
     // Blocks. Takes the directories' locks, binds the listeners (who dials now waits), reads what
-    // the directories hold.
+    // the directories hold. A start that fails, here or in start(), leaves no directory behind that
+    // was not there before.
     static Result<std::unique_ptr<Broker>> open(BrokerSeams seams, BrokerOptions options);
     // Only open() can give the first argument.
     Broker(ByOpen, BrokerSeams seams, BrokerOptions options);
@@ -88,6 +89,8 @@ private:
     struct Stopping;
 
     // --- open()
+    Status open_parts();
+    void leave_no_trace();
     Status open_directories();
     Status bind_listeners();
     Status identify();
@@ -137,6 +140,7 @@ private:
     std::optional<BrokerEpoch> epoch_ KQ_OWNED_BY(seams_.control);
     enum class Phase { opened, starting, unfencing, ready, stopping, stopped };
     Phase phase_ KQ_OWNED_BY(seams_.control) = Phase::opened;
+    bool never_served_ KQ_OWNED_BY(seams_.control) = false;  // the start failed
     bool unfenced_ KQ_OWNED_BY(seams_.control) = false;
     bool metadata_lost_ KQ_OWNED_BY(seams_.control) = false;
     std::size_t failed_directories_ KQ_OWNED_BY(seams_.control) = 0;

@@ -116,6 +116,7 @@ void Broker::let_clients_in() {
 
 void Broker::start_failed(const Error& why) {
     if (auto on_ready = std::exchange(on_ready_, nullptr)) {
+        never_served_ = true;
         on_ready(why);
     } else {
         fail(why);
@@ -225,6 +226,7 @@ void Broker::close_logs(std::shared_ptr<Stopping> stopping) {
         seams_.control.assert_here();
         stopping->clean = stopping->clean && clean;
         phase_ = Phase::stopped;
+        if (never_served_) leave_no_trace();
         seams_.log.info("broker has stopped", {kv("id", id_), kv("clean", stopping->clean)});
         std::exchange(stopping->on_stopped, nullptr)(stopping->clean);
     });

@@ -52,6 +52,18 @@ Refused refused_authorizer(const ConfigSet& config) {
                               "take the setting out if that is meant"};
 }
 
+// The name without the listener that it is for.
+std::string_view key_of(std::string_view name) {
+    constexpr std::string_view prefix = "listener.name.";
+    const auto dot = name.starts_with(prefix) ? name.find('.', prefix.size()) : std::string::npos;
+    return dot == std::string::npos ? name : name.substr(dot + 1);
+}
+
+// `plain.sasl.jaas.config` is that of one SASL mechanism.
+bool has_part(std::string_view key, std::string_view part) {
+    return key.starts_with(part) || key.find('.' + std::string(part)) != std::string::npos;
+}
+
 bool is_default(const ConfigDef& def, const std::string& value) {
     return def.fallback.kind == ConfigDefault::Kind::value && def.fallback.text == value;
 }
@@ -66,11 +78,14 @@ Refused refused_security(const ConfigSet& config) {
     }
     for (const auto& [name, value] : config.values()) {
         const auto* def = row_of_setting(name);
-        if (def == nullptr || is_default(*def, value)) continue;
-        const bool tls = def->name.starts_with("ssl.");
-        if (!tls && !def->name.starts_with("sasl.")) continue;
-        return RefusedSetting{name, std::string(tls ? "TLS" : "SASL") +
-                                        " is not built yet, and every listener is open to "
+        if (def != nullptr && is_default(*def, value)) continue;
+        if (!is_about_security(name)) continue;
+        const auto key = key_of(name);
+        const char* what = has_part(key, "ssl.")    ? "TLS is"
+                           : has_part(key, "sasl.") ? "SASL is"
+                                                    : "access rules are";
+        return RefusedSetting{name, std::string(what) +
+                                        " not built yet, and every listener is open to "
                                         "everybody; take the setting out if that is meant"};
     }
     return std::nullopt;
@@ -79,11 +94,13 @@ Refused refused_security(const ConfigSet& config) {
 }  // namespace
 
 const ConfigDef* row_of_setting(std::string_view name) {
-    constexpr std::string_view prefix = "listener.name.";
-    if (const auto* def = find_config(ConfigScope::broker, name)) return def;
-    const auto dot = name.starts_with(prefix) ? name.find('.', prefix.size()) : std::string::npos;
-    return dot == std::string::npos ? nullptr
-                                    : find_config(ConfigScope::broker, name.substr(dot + 1));
+    return find_config(ConfigScope::broker, key_of(name));
+}
+
+bool is_about_security(std::string_view name) {
+    const auto key = key_of(name);
+    return has_part(key, "ssl.") || has_part(key, "sasl.") || key == "super.users" ||
+           key == "allow.everyone.if.no.acl.found";
 }
 
 // Settings of one listener are checked, and none is read yet.

@@ -24,6 +24,9 @@ struct RefusedSetting {
 // The row that a broker's setting goes by: its own, or for `listener.name.NAME.KEY` that of KEY.
 // Null for names that no table knows (a plug-in's).
 const ConfigDef* row_of_setting(std::string_view name);
+// Whether it is about who may do what: Kafka's own, also those that its authorizer and its SASL
+// mechanisms read and no table knows.
+bool is_about_security(std::string_view name);
 // Whether kq does something with it today.
 bool has_effect(std::string_view name);
 

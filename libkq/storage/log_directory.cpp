@@ -29,11 +29,13 @@ Error with_path(const std::string& path, const Error& error) {
 }
 
 // Makes the directory and what is missing above it; all those names survive a power cut.
-Status make_durable_directory(FileSystem& files, const std::string& path) {
+Status make_durable_directory(FileSystem& files, const std::string& path,
+                              std::vector<std::string>& made) {
     if (files.exists(path)) return done();
     const std::string parent = parent_of(path);
-    if (parent != path) KQ_TRY(make_durable_directory(files, parent));
+    if (parent != path) KQ_TRY(make_durable_directory(files, parent, made));
     KQ_TRY(files.mkdir(path));
+    made.push_back(path);
     return files.sync_dir(parent);
 }
 
@@ -48,10 +50,36 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(FileSystem& files, std:
                                                          Logger logger) {
     auto directory =
         std::make_unique<LogDirectory>(Key(), files, std::move(path), std::move(logger));
-    KQ_TRY(make_durable_directory(files, directory->path_));
-    KQ_LET(directory->lock_, files.lock(directory->file(lock_name)));
-    KQ_TRY(directory->read_state());
-    return directory;
+    auto taken = directory->take();
+    if (taken.ok()) return directory;
+    // Who holds the lock may have made the directory at the same moment.
+    if (taken.code() != Errc::locked) directory->undo_making();
+    return taken.error();
+}
+
+Status LogDirectory::take() {
+    KQ_TRY(make_durable_directory(files_, path_, made_));
+    KQ_LET(lock_, files_.lock(file(lock_name)));
+    if (!made_.empty()) {
+        KQ_LET(auto names, files_.list(path_));
+        std::erase(names, lock_name);
+        if (!names.empty()) made_.clear();  // another was quicker
+    }
+    return read_state();
+}
+
+// Another process that waits for our lock finds its file gone, or the directory: it fails, too.
+void LogDirectory::undo_making() {
+    if (made_.empty()) return;
+    if (made_.back() == path_) {
+        [[maybe_unused]] auto removed = remove_tree(files_, path_);
+        made_.pop_back();
+    }
+    lock_ = nullptr;
+    while (!made_.empty()) {
+        [[maybe_unused]] auto removed = files_.rmdir(made_.back());  // unless it holds more
+        made_.pop_back();
+    }
 }
 
 Status LogDirectory::read_state() {

@@ -47,7 +47,7 @@ public:
     LogDirectory(Key, FileSystem& files, std::string path, Logger logger);
 
     // Makes the directory if it is not there, takes its lock, and reads how it was left. Changes
-    // nothing else.
+    // nothing else. On an error no directory stays that was not there before.
     static Result<std::unique_ptr<LogDirectory>> open(FileSystem& files, std::string path,
                                                       Logger logger);
     ~LogDirectory();
@@ -55,6 +55,11 @@ public:
     LogDirectory& operator=(const LogDirectory&) = delete;
 
     const std::string& path() const { return path_; }
+
+    // A first start that failed leaves no trace: removes the directory, and those above it that
+    // open() made with it. Nothing where it was there before. Requires: nobody was served from it,
+    // nothing in it is in use.
+    void undo_making();
 
     // Nothing in a directory that no broker used yet.
     const std::optional<DirectoryIdentity>& identity() const { return identity_; }
@@ -102,6 +107,7 @@ public:
     Result<FileSystem::Space> free_space() const { return files_.free_space(path_); }
 
 private:
+    Status take();
     Status read_state();
     std::string file(std::string_view name) const { return path_ + '/' + std::string(name); }
     Status read_last_stop();
@@ -114,6 +120,7 @@ private:
     FileSystem& files_;
     std::string path_;
     Logger logger_;
+    std::vector<std::string> made_;  // by open(), deepest last
     std::unique_ptr<FileLock> lock_;
     std::optional<DirectoryIdentity> identity_;
     LastStop last_stop_ = LastStop::host_died;

@@ -35,6 +35,21 @@ TEST_CASE("what would leave a broker open or split a cluster is refused by name"
         REQUIRE(refused.has_value());
         CHECK(refused->name == name);
     }
+    // Those of Kafka's authorizer and of one SASL mechanism are in no table.
+    for (const char* name : {"super.users", "allow.everyone.if.no.acl.found",
+                             "listener.name.out.plain.sasl.jaas.config"}) {
+        CAPTURE(name);
+        CHECK(row_of_setting(name) == nullptr);
+        ConfigSet config(ConfigScope::broker);
+        config.keep_unknown(name, "x");
+        const auto refused = refused_setting(config);
+        REQUIRE(refused.has_value());
+        CHECK(refused->name == name);
+    }
+    for (const char* name : {"my.plugin.key", "my.classl.key", "my.super.users"}) {
+        CAPTURE(name);
+        CHECK_FALSE(is_about_security(name));
+    }
     // The defaults, written out, ask for nothing.
     for (const auto& [name, value] : {std::pair{"security.inter.broker.protocol", "PLAINTEXT"},
                                       {"ssl.client.auth", "none"},

@@ -65,6 +65,43 @@ TEST_CASE("a log directory remembers how it was left", "[storage][directory]") {
     CHECK(disk.open().value()->last_stop() == LastStop::host_died);
 }
 
+TEST_CASE("a start that failed leaves no directory that was not there before",
+          "[storage][directory]") {
+    TurnedClock clock;
+    MemoryFileSystem files{clock};
+    MemoryLogSink sink;
+    REQUIRE(files.mkdir("/there").ok());
+    const auto open = [&](const std::string& path) {
+        return LogDirectory::open(files, path, Logger(sink));
+    };
+    SECTION("what open() made goes, with those above it") {
+        auto directory = open("/there/a/b/c").value();
+        REQUIRE(directory->write_identity({"c", BrokerId{1}, Uuid{}}).ok());
+        REQUIRE(files.mkdir("/there/a/b/c/__cluster_metadata-0").ok());
+        directory->undo_making();
+        CHECK(files.list("/there").value().empty());
+    }
+    SECTION("but not if it holds something else") {
+        auto directory = open("/there/a/b").value();
+        REQUIRE(files.mkdir("/there/a/other").ok());
+        directory->undo_making();
+        CHECK(files.list("/there/a").value() == std::vector<std::string>{"other"});
+    }
+    SECTION("what was there stays as it is") {
+        REQUIRE(files.mkdir("/there/d").ok());
+        open("/there/d").value()->undo_making();
+        CHECK(files.list("/there/d").value() == std::vector<std::string>{".lock"});
+        { auto used = open("/there/e").value(); }
+        open("/there/e").value()->undo_making();
+        CHECK(files.exists("/there/e"));
+    }
+    SECTION("an open() that fails undoes it itself, unless another has the lock") {
+        files.set_capacity(0);
+        CHECK(open("/there/f/g").code() == Errc::disk_full);
+        CHECK_FALSE(files.exists("/there/f"));
+    }
+}
+
 TEST_CASE("files of a newer version stop the start, and stay as they are",
           "[storage][directory][I32]") {
     const auto newer_boot = wrap_kq_file({"boot", 2}, as_bytes("boot"));

@@ -59,8 +59,9 @@ class Broker:
         ready = os.path.join(self.directory, "ready")
         self.log = open(os.path.join(self.directory, "log"), "wb")
         listen = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
-        words = [os.path.join(bin_dir, "kq-broker"), "--ephemeral", "--ready-file", ready] + \
-            listen + list(options)
+        where = [] if "--data" in options else ["--ephemeral"]
+        words = [os.path.join(bin_dir, "kq-broker"), "--ready-file", ready] + where + listen + \
+            list(options)
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log)
         deadline = time.monotonic() + 10
@@ -213,6 +214,18 @@ class Test:
         with open(path, "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode())
         return path
+
+    def small_disk(self, size):
+        """A file system of that many bytes, empty."""
+        self.counter += 1
+        place = os.path.join(self.directory, "disk-%d" % self.counter)
+        os.makedirs(place)
+        if os.geteuid() != 0 or subprocess.run(
+                ["mount", "-t", "tmpfs", "-o", "size=%d" % size, "none", place],
+                stderr=subprocess.DEVNULL).returncode != 0:
+            raise Skipped("needs root and mount")
+        self.open_things.append(lambda: subprocess.run(["umount", "-l", place]))
+        return place
 
     def another_broker(self, *options):
         broker = Broker(self.bin, *options)

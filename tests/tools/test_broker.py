@@ -67,6 +67,9 @@ def test_a_port_that_is_taken(t):
     ran = t.run("kq-broker", "--ephemeral", "--listen", t.server())
     t.status(ran, 4)
     t.contains(first_line(ran), "[KQ_PORT_IN_USE]")
+    ran = t.run("kq-broker", "--ephemeral", "--listen", "127.0.0.1:0", "--http", t.server())
+    t.contains(t.status(ran, 4).err, "the status port (--http): cannot listen on ")
+    t.contains(ran.err, "  try: kq-broker --ephemeral --listen 127.0.0.1:0 --http 127.0.0.1:0\n")
 
 
 def test_mistakes_in_settings_name_the_nearest(t):
@@ -186,13 +189,61 @@ def test_settings_that_cannot_be_honoured_are_refused(t):
                           ("security.inter.broker.protocol=SASL_SSL", "'SASL_SSL' is not built"),
                           ("sasl.enabled.mechanisms=PLAIN", "SASL is not built yet"),
                           ("ssl.keystore.location=/etc/k.p12", "TLS is not built yet"),
-                          ("ssl.client.auth=required", "every listener is open to everybody")]:
+                          ("ssl.client.auth=required", "every listener is open to everybody"),
+                          ("super.users=User:admin", "super.users: access rules are not built"),
+                          ("listener.name.a.ssl.keystore.location=/k", "TLS is not built yet"),
+                          ("listener.name.a.plain.sasl.jaas.config=x", "SASL is not built yet")]:
         open(path, "w").write(setting + "\n")
         for words in [["--ephemeral", "--config", path], ["check", "--config", path],
                       ["--ephemeral", "-X", setting]]:
             ran = t.status(t.run("kq-broker", *words), 2)
             t.contains(first_line(ran), part)
             t.contains(first_line(ran), "-X: " if "-X" in words else path + ": ")
+
+
+def test_a_directory_of_another_node_is_left_alone(t):
+    data = os.path.join(t.directory, "w")
+    t.status(t.run("kq-broker", "run", "--data", data, "--id", "2", "--", "true"), 0)
+    before = sorted(os.listdir(data))
+    ran = t.status(t.run("kq-broker", "--data", "w", "--listen", "127.0.0.1:0"), 2)
+    t.equal(ran.err, "kq-broker: cannot start: 'w' belongs to node 2, and node.id is 1 "
+            "[KQ_FOREIGN_DIRECTORY]\n"
+            "  try: kq-broker --data w --listen 127.0.0.1:0 --id N\n"
+            "  try: kq-broker --listen 127.0.0.1:0 --data DIR\n"
+            "  see: kq explain KQ_FOREIGN_DIRECTORY\n")
+    t.equal(sorted(os.listdir(data)), before)
+    ran = t.status(t.run("kq-broker", "run", "--data", data, "--", "true"), 2)
+    t.contains(ran.err, "  try: kq-broker run --data DIR -- true\n")
+
+
+def test_a_start_that_failed_leaves_no_directory(t):
+    port = t.server()
+    for data, stays in [("new/below/it", False), ("there", True)]:
+        os.makedirs(os.path.join(t.directory, "there"), exist_ok=True)
+        t.status(t.run("kq-broker", "--data", data, "--listen", port), 4)
+        t.equal(os.path.exists(os.path.join(t.directory, data.split("/")[0])), stays, data)
+    # One that others are in stays, whoever made it.
+    process, _ = started(t, "--data", os.path.join(t.directory, "data"))
+    t.status(t.run("kq-broker", "--data", "data", "--listen", "127.0.0.1:0"), 4)
+    t.true(os.path.exists(os.path.join(t.directory, "data", "meta.properties")), "it is gone")
+
+
+def test_a_full_disk_at_the_start_is_one_clear_line(t):
+    for free in range(0, 64 << 10, 4 << 10):  # wherever in the start it is met
+        disk = t.small_disk(256 << 10)
+        t.file(os.path.join(disk, "filler"), b"x" * ((256 << 10) - free))
+        before = sorted(os.listdir(disk))
+        data = os.path.join(disk, "data")
+        ran = t.run("kq-broker", "--data", data, "--listen", "127.0.0.1:0", "--log-level", "error")
+        t.status(ran, 4)
+        t.equal(sorted(os.listdir(disk)), before, "with %d bytes free" % free)
+        lines = [line for line in ran.err.splitlines() if line.startswith("kq-broker: ")]
+        t.equal(len(lines), 1, ran.err)
+        t.contains(lines[0], "kq-broker: cannot start: ")
+        t.true(lines[0].endswith((": No space left on device [KQ_DISK_FULL]",
+                                  " is full [KQ_DISK_FULL]")), lines[0])
+        t.contains(lines[0], data)
+        t.contains(ran.err, "\n  try: kq-broker --listen 127.0.0.1:0 --log-level error --data DIR\n")
 
 
 KAFKA_FILE = """
