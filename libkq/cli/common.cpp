@@ -234,8 +234,14 @@ private:
             return Error{Errc::usage, "option '--property': " + in_quotes(text) +
                                           " is neither KEY=VALUE nor @FILE"};
         }
-        settings_.properties[text.substr(0, equals)] =
-            Setting{text.substr(equals + 1), "--property"};
+        const std::string name = text.substr(0, equals);
+        if (!is_client_property(name)) {
+            auto nearest = nearest_client_key(name);
+            return Error{Errc::usage,
+                         "option '--property': " + in_quotes(name) + " is no setting of a client" +
+                             (nearest.empty() ? "" : "; is " + in_quotes(nearest) + " meant?")};
+        }
+        settings_.properties[name] = Setting{text.substr(equals + 1), "--property"};
         return done();
     }
 

@@ -391,8 +391,11 @@ Binder into(std::vector<std::string>& texts) {
 }
 
 Binder into_list(std::vector<std::string>& texts) {
-    return [&texts](std::string_view value) {
-        for (std::string& one : split_list(value))
+    return [&texts](std::string_view value) -> Status {
+        auto list = split_list(value);
+        // A variable that nobody set, most likely: not what stands there without the option.
+        if (list.empty()) return Error{Errc::usage, "the list is empty"};
+        for (std::string& one : list)
             texts.push_back(std::move(one));
         return done();
     };

@@ -30,6 +30,10 @@ Result<PositionRange> parse_range(std::string_view text, WallTime now, Zone zone
     if (!to.empty()) {
         KQ_LET(range.to, parse_position(to, now, zone));
     }
+    if (range.from && range.to && range.from->kind == range.to->kind &&
+        range.to->value < range.from->value) {
+        return Error{Errc::usage, in_quotes(text) + " ends before it begins"};
+    }
     return range;
 }
 

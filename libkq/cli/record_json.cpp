@@ -78,10 +78,9 @@ public:
     }
 
 private:
-    Error wrong(std::string_view what) const {
-        return Error{Errc::bad_data, std::string(what) + ", at byte " +
-                                         std::to_string(whole_ - text_.size() + 1) +
-                                         " of the line"};
+    Error wrong(std::string_view what) {
+        reader_.failed_at_ = whole_ - text_.size();
+        return Error{Errc::bad_data, std::string(what)};
     }
 
     void skip_blanks() {

@@ -25,12 +25,15 @@ class JsonRecordReader {
 public:
     // `line` without its "\n"; it must outlive the record.
     Result<PipedRecord> read(ByteView line);
+    // Where in the line the last error was found.
+    std::size_t failed_at() const { return failed_at_; }
 
 private:
     class Cursor;
     std::vector<Bytes> decoded_;  // of strings with escapes, of base64
     std::size_t decoded_count_ = 0;
     std::vector<HeaderView> headers_;
+    std::size_t failed_at_ = 0;
 };
 
 }  // namespace kq

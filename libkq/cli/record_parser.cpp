@@ -66,12 +66,14 @@ void RecordParser::filled(std::size_t byte_count) {
 }
 
 std::string RecordParser::where() const {
-    return name_ + ':' + std::to_string(record_number_) + ':' + std::to_string(record_byte_ + 1);
+    const auto byte = framing_.kind == Framing::Kind::frame ? record_byte_ : failed_at_;
+    return name_ + ':' + std::to_string(record_number_) + ':' + std::to_string(byte + 1);
 }
 
 Result<const PipedRecord*> RecordParser::next() {
     if (begin_ == end_) return nullptr;
     bad_bytes_ = 0;
+    failed_at_ = 0;
     ++record_number_;
     record_byte_ = begin_byte_;
     switch (framing_.kind) {
@@ -129,7 +131,12 @@ Result<const PipedRecord*> RecordParser::next_line() {
             return accept(bad_bytes_);
         }
         if (as_text(*line).find_first_not_of(" \t\r") != std::string_view::npos) {
-            KQ_LET(record_, json_.read(*line));
+            auto read = json_.read(*line);
+            if (!read.ok()) {
+                failed_at_ = json_.failed_at();
+                return read.error();
+            }
+            record_ = std::move(read).value();
             return accept(bad_bytes_);
         }
         accept(bad_bytes_);  // an empty line between objects
@@ -160,10 +167,14 @@ Status RecordParser::split_line(ByteView line) {
 }
 
 Result<const PipedRecord*> RecordParser::next_templated() {
-    KQ_LET(auto read, template_->read(input(), ended_));
-    if (read.taken == 0) return need_more();
-    record_ = read.record;
-    return accept(read.taken);
+    auto read = template_->read(input(), ended_);
+    if (!read.ok()) {
+        failed_at_ = template_->failed_at();
+        return read.error();
+    }
+    if (read.value().taken == 0) return need_more();
+    record_ = read.value().record;
+    return accept(read.value().taken);
 }
 
 Result<const PipedRecord*> RecordParser::next_frame() {

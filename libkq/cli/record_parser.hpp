@@ -36,7 +36,9 @@ public:
     // The next record. Null: more input is needed, or, at its end, there is none.
     Result<const PipedRecord*> next();
 
-    // "FILE:RECORD:BYTE" of the record that next() gave or refused last, both counted from 1.
+    // "FILE:LINE:BYTE" of what next() refused last, or of the record that it gave, counted from 1.
+    // A line is a record, whatever ends it. Frames are no lines: there the byte is that of the file
+    // where the frame begins.
     std::string where() const;
     // After bad_data: gives that record up. False: its end cannot be known.
     bool skip_bad();
@@ -72,6 +74,7 @@ private:
     bool ended_ = false;
     std::uint64_t record_number_ = 0;
     std::uint64_t record_byte_ = 0;  // in the file
+    std::size_t failed_at_ = 0;      // in the record
     std::uint64_t begin_byte_ = 0;   // in the file, of begin_
     std::size_t bad_bytes_ = 0;      // of the record refused last, its delimiter too; 0: unknown
     ByteView skipped_;

@@ -267,6 +267,11 @@ Status RecordTemplate::write_bytes(const Piece& piece, const std::optional<ByteV
             append_base64(out, *bytes);
             break;
         case Coding::json:
+            // JSON has no form for them, and a reader could not tell what was lost.
+            if (!is_utf8(*bytes)) {
+                return Error{Errc::bad_data, "%" + std::string(1, piece.letter) +
+                                                 "{json} has no form for bytes that are not UTF-8"};
+            }
             append_json_string(out, *bytes);
             break;
         case Coding::number:
@@ -528,8 +533,10 @@ Result<RecordTemplate::ReadResult> RecordTemplate::read(ByteView input, bool at_
     memory_.decoded_count = 0;
     ReadResult result;
     Scan scan(*this, memory_, input, at_end);
-    KQ_LET(auto end, scan.run(result.record));
-    if (end == Scan::End::whole) result.taken = scan.taken();
+    auto end = scan.run(result.record);
+    failed_at_ = scan.taken();
+    if (!end.ok()) return end.error();
+    if (end.value() == Scan::End::whole) result.taken = scan.taken();
     return result;
 }
 

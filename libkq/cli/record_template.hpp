@@ -51,6 +51,8 @@ public:
     // Reads one record off the front of `input`; `at_end`: nothing comes after it, so that the
     // last literal may be missing. The record borrows from `input` and from this object.
     Result<ReadResult> read(ByteView input, bool at_end);
+    // Where in the record the last bad_data was found.
+    std::size_t failed_at() const { return failed_at_; }
 
 private:
     enum class Coding : std::uint8_t { plain, hex, base64, json, number, rfc3339, pattern, nested };
@@ -80,6 +82,7 @@ private:
     TemplateOptions options_;
     std::vector<Piece> pieces_;
     std::int64_t count_ = 0;  // records written
+    std::size_t failed_at_ = 0;
     Memory memory_;
 };
 

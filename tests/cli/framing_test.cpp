@@ -117,7 +117,7 @@ TEST_CASE("lines: one value each, the last one with or without its end", "[cli]"
         CHECK(lines({.key_separator = "::", .null_text = "NULL"}, "NULL::v\nk::NULL\n", piece) ==
               Strings{"<null>|v", "k|<null>"});
         CHECK(lines({.key_separator = ":"}, "a:b\nbad\nc:d\n", piece) ==
-              Strings{"a|b", "! -:2:5", "c|d"});
+              Strings{"a|b", "! -:2:1", "c|d"});
     }
 }
 
@@ -211,6 +211,32 @@ TEST_CASE("JSON lines written by others are understood", "[cli]") {
           Strings{" -1 -1 -1 key null value null header '61'='31' header '61'=null"});
 }
 
+TEST_CASE("what is wrong in a line is found at its byte", "[cli]") {
+    const std::string good = "{\"value\":\"1\"}\n";
+    struct Row {
+        std::string_view line;
+        int byte;
+    };
+    for (auto [line, byte] : std::vector<Row>{{"x", 1},
+                                              {"{\"value\" 1}", 10},
+                                              {"{\"value\":}", 10},
+                                              {"  {\"value\":\"a\"} x", 17},
+                                              {"{\"value\":\"a\"", 13},
+                                              {"{\"partition\":\"3\"}", 14}}) {
+        CAPTURE(line);
+        const auto place = ':' + std::to_string(byte) + ' ';
+        CHECK(read_all(framing("jsonl"), line).front().starts_with("-:1" + place));
+        auto got = read_all(framing("jsonl"), good + "\n" + std::string(line) + "\n" + good);
+        REQUIRE(got.size() == 3);
+        CHECK(got[1].starts_with("-:3" + place));
+    }
+    // A template's fields, too; and what has no inside, at its beginning.
+    CHECK(read_all(framing("%k=%p\\n"), "a=1\nbc=x\n")[1].starts_with("-:2:4 "));
+    FramingOptions keyed;
+    keyed.key_separator = ":";
+    CHECK(read_all(framing_of(keyed, "text").value(), "a:1\nb\n")[1].starts_with("-:2:1 "));
+}
+
 TEST_CASE("lines that are no record tell where, and the next one is read", "[cli]") {
     for (std::string_view bad :
          {"x", "{", "{\"value\"}", "{\"value\":}", "{\"value\":\"a}", "{\"value\":\"\\q\"}",
@@ -221,7 +247,7 @@ TEST_CASE("lines that are no record tell where, and the next one is read", "[cli
                             "{\"value\":\"1\"}\n" + std::string(bad) + "\n{\"value\":\"2\"}\n");
         CAPTURE(bad, got);
         REQUIRE(got.size() == 3);
-        CHECK(got[1].substr(0, 7) == "-:2:15 ");
+        CHECK(got[1].substr(0, 4) == "-:2:");
         CHECK(got[2] == " -1 -1 -1 key null value '32'");
     }
     std::string deep = "{\"a\":";

@@ -78,6 +78,25 @@ TEST_CASE("every field of a template is written", "[cli]") {
     CHECK(write("%v{be32}", record).starts_with("! "));
 }
 
+TEST_CASE("a JSON string holds what it was made from, or is not made", "[cli]") {
+    PipedRecord record;
+    for (std::string_view value : {"", "v\u00fc", "\xf0\x9f\x98\x80", "a\"b\\c\n\t\x01\x7f"}) {
+        record.value = as_bytes(value);
+        const auto line = write("%v{json}\n", record);
+        CAPTURE(line);
+        CHECK(read("%v{json}\\n", line) == Strings{shown(record)});
+    }
+    for (std::string_view value : {"\xff", "v\xc3", "\xed\xa0\x80", "\xc0\xaf"}) {
+        record.value = record.key = as_bytes(value);
+        CHECK(write("%v{json}", record) == "! %v{json} has no form for bytes that are not UTF-8");
+        CHECK(write("%k{json}", record) == "! %k{json} has no form for bytes that are not UTF-8");
+        const HeaderView header{"h", as_bytes(value)};
+        record.headers = std::span(&header, 1);
+        CHECK(write("%h{%k=%v{json};}", record).starts_with("! %v{json} has no form"));
+        record.headers = {};
+    }
+}
+
 TEST_CASE("null is told from empty", "[cli]") {
     PipedRecord record;
     record.value = as_bytes("");
