@@ -9,6 +9,13 @@
 #include "client/admin.hpp"
 
 namespace kq {
+namespace {
+
+bool may_be_past_the_end(const Position& position) {
+    return position.kind == Position::Kind::offset || position.kind == Position::Kind::start;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Consumption>> Consumption::prepare(ClusterAccess& access,
                                                           const ConsumeOptions& options) {
@@ -46,6 +53,7 @@ Status Consumption::prepare_options() {
         return Error{Errc::usage, "-F reads on for ever: it does not go with an end"};
     }
     KQ_LET(auto consumer_options, access_.consumer_options());
+    on_out_of_range_ = consumer_options.on_out_of_range;
     consumer_ = std::make_unique<Consumer>(access_.runtime(), std::move(consumer_options));
     return done();
 }
@@ -64,6 +72,9 @@ int Consumption::run() {
     auto assigned = assign();
     access_.no_longer_awaiting();
     if (!assigned.ok()) return failed(assigned.error());
+    notes_.emplace(
+        access_.console(), access_.runtime().loop(), [this] { return consumer_->trouble(); },
+        [this](const std::string& why) { show_progress(false, why); });
     auto read = read_all();
     auto flushed = access_.console().flush();
     access_.console().end_progress();
@@ -91,6 +102,11 @@ int Consumption::failed(const Error& error) {
     if (error.code == Errc::offset_out_of_range) {
         problem.tries = {same_command(access_.console().process(), access_.console().tool(),
                                       {"-o", "--offset"}, "-o start")};
+    }
+    // Which a template's modifier has no form for, these have.
+    if (error.code == Errc::bad_data && error.message.find("{json}") != std::string::npos) {
+        problem.tries = {same_command(access_.console().process(), access_.console().tool(),
+                                      {"-f", "--format"}, "-f jsonl")};
     }
     return access_.console().fail(problem);
 }
@@ -127,33 +143,64 @@ Status Consumption::assign() {
         KQ_TRY(add_assignments(topic, assignments));
     }
     under_way_ = options_.topics.front();
-    if (!waits_for_more()) KQ_TRY(stop_at_the_end(assignments));
+    if (!waits_for_more()) KQ_TRY(keep_to_what_there_is(assignments));
     return consumer_->assign(assignments);
 }
 
-// A range that goes past the end there is now stops at that end.
-Status Consumption::stop_at_the_end(std::vector<Assignment>& assignments) {
+// A range that goes past the end there is now stops at that end. One that begins past it holds
+// nothing: Kafka's OFFSET_OUT_OF_RANGE, which nobody would tell where nothing is fetched.
+Status Consumption::keep_to_what_there_is(std::vector<Assignment>& assignments) {
     std::vector<Assignment*> open;
     std::vector<OffsetQuery> queries;
     for (Assignment& one : assignments) {
-        if (one.stop->kind != Position::Kind::offset && one.stop->kind != Position::Kind::start) {
-            continue;
-        }
+        if (!may_be_past_the_end(*one.stop) && one.start.kind != Position::Kind::offset) continue;
         open.push_back(&one);
         queries.push_back({one.partition, OffsetSpec::earliest()});
         queries.push_back({one.partition, OffsetSpec::latest()});
     }
     if (open.empty()) return done();
     KQ_LET(auto offsets, consumer_->list_offsets(queries));
+    std::vector<std::string> past_the_end;
     for (std::size_t i = 0; i < open.size(); ++i) {
-        const auto& first = offsets[2 * i];
-        const auto& end = offsets[2 * i + 1];
-        if (!first.ok()) return first.error();
-        if (!end.ok()) return end.error();
-        Position& stop = *open[i]->stop;
-        auto wanted = stop.value;
-        if (stop.kind == Position::Kind::start) wanted += first.value().offset.value;
-        if (wanted > end.value().offset.value) stop = Position::at(end.value().offset);
+        const auto& listed_first = offsets[2 * i];
+        const auto& listed_end = offsets[2 * i + 1];
+        if (!listed_first.ok()) return listed_first.error();
+        if (!listed_end.ok()) return listed_end.error();
+        const auto first = listed_first.value().offset.value;
+        const auto end = listed_end.value().offset.value;
+        Assignment& one = *open[i];
+        if (one.start.kind == Position::Kind::offset && one.start.value > end) {
+            if (on_out_of_range_ == OnOutOfRange::fail) {
+                past_the_end.push_back(in_quotes(one.partition.topic) + " partition " +
+                                       std::to_string(one.partition.partition.value) +
+                                       " has offsets " + std::to_string(first) + " to " +
+                                       std::to_string(end) + ", not " +
+                                       std::to_string(one.start.value));
+            } else if (on_out_of_range_ == OnOutOfRange::earliest) {
+                one.start = Position::from_start();
+            }
+        }
+        if (!may_be_past_the_end(*one.stop)) continue;
+        auto wanted = one.stop->value;
+        if (one.stop->kind == Position::Kind::start) wanted += first;
+        if (wanted > end) one.stop = Position::at(Offset{end});
+    }
+    return tell_of_starts_past_the_end(past_the_end, assignments.size());
+}
+
+// Partitions of one topic need not be of one length: those that hold the offset are read.
+Status Consumption::tell_of_starts_past_the_end(const std::vector<std::string>& which,
+                                                std::size_t of) {
+    constexpr std::size_t shown_max = 5;
+    if (!which.empty() && which.size() == of) {
+        return Error{
+            Errc::offset_out_of_range,
+            which.front() + (of == 1 ? "" : ", and so it is with all " + std::to_string(of))};
+    }
+    for (std::size_t i = 0; i < which.size() && i < shown_max; ++i)
+        access_.console().warn(which[i] + ": nothing is read from it");
+    if (which.size() > shown_max) {
+        access_.console().warn("likewise " + std::to_string(which.size() - shown_max) + " more");
     }
     return done();
 }
@@ -221,7 +268,9 @@ Status Consumption::read_all() {
         if (polled.value()) {
             KQ_TRY(write_out(*polled.value()));
         } else if (access_.deadline() && access_.now() >= *access_.deadline()) {
-            return Error{Errc::deadline_passed, "the time was up"};
+            const auto trouble = consumer_->trouble();
+            return Error{Errc::deadline_passed,
+                         "the time was up" + (trouble ? ": " + trouble->why.message : "")};
         }
         // Whoever follows sees each record when it comes, not when a buffer is full.
         if (waits_for_more() || console.process().is_terminal(Stream::out)) {
@@ -271,11 +320,12 @@ Status Consumption::write_record(const std::string& topic, std::int32_t partitio
     return access_.console().drain();
 }
 
-void Consumption::show_progress(bool force) {
+void Consumption::show_progress(bool force, const std::string& trouble) {
     Console& console = access_.console();
     // On a terminal the records themselves are the progress.
-    const bool wanted = console.progress_wanted() && !console.process().is_terminal(Stream::out);
-    if (!force && !wanted) return;
+    const bool wanted = console.progress_wanted() &&
+                        (!trouble.empty() || !console.process().is_terminal(Stream::out));
+    if (!force && !wanted) return console.end_progress();
     const auto now = access_.now();
     const double seconds = std::chrono::duration<double>(now - started_).count();
     std::int64_t left = 0;
@@ -292,6 +342,7 @@ void Consumption::show_progress(bool force) {
         line += ", " + human_count(static_cast<double>(written_) / seconds) + "/s";
     }
     line += ", " + human_count(static_cast<double>(left)) + " left";
+    if (!trouble.empty()) line = trouble + " (" + line + ")";
     console.progress(line, now, force);
 }
 

@@ -17,6 +17,7 @@
 #include "cli/framing.hpp"
 #include "cli/positions.hpp"
 #include "cli/record_writer.hpp"
+#include "cli/trouble_notes.hpp"
 #include "client/consumer.hpp"
 
 namespace kq {
@@ -48,7 +49,8 @@ private:
     Result<std::vector<std::string>> topic_names();
     Status assign();
     Status add_assignments(const std::string& topic, std::vector<Assignment>& out);
-    Status stop_at_the_end(std::vector<Assignment>& assignments);
+    Status keep_to_what_there_is(std::vector<Assignment>& assignments);
+    Status tell_of_starts_past_the_end(const std::vector<std::string>& which, std::size_t of);
     Result<std::vector<std::int32_t>> wanted_partitions(const std::string& topic,
                                                         std::int32_t there) const;
 
@@ -57,7 +59,8 @@ private:
     Status write_record(const std::string& topic, std::int32_t partition,
                         const ConsumedRecord& record);
     bool done_counting() const { return options_.count && written_ >= *options_.count; }
-    void show_progress(bool force);
+    // `trouble`: what keeps more records from coming, or "".
+    void show_progress(bool force, const std::string& trouble = "");
     void tell_summary();
     int failed(const Error& error);
 
@@ -65,11 +68,13 @@ private:
     const ConsumeOptions& options_;
     RecordWriter writer_;
     std::unique_ptr<Consumer> consumer_;
+    OnOutOfRange on_out_of_range_ = OnOutOfRange::fail;
     PositionRanges ranges_;
     std::vector<std::int32_t> partitions_;
     std::string under_way_;            // the topic whose failure it would be
     std::vector<HeaderView> headers_;  // of the record under way
     std::vector<std::string> tries_;   // instead of a topic that is not there
+    std::optional<TroubleNotes> notes_;
     MonoTime started_{};
     std::int64_t written_ = 0;
     std::uint64_t bytes_ = 0;

@@ -2,6 +2,7 @@
 #include "production.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "cli/json_text.hpp"
 #include "cli/text.hpp"
@@ -91,6 +92,11 @@ int Production::run() {
     }
     std::vector<std::string> files = options_.files;
     if (files.empty()) files.emplace_back("-");
+    if (producer_) {
+        notes_.emplace(
+            console, access_.runtime().loop(), [this] { return producer_->trouble(); },
+            [this](const std::string& why) { show_progress(false, why); });
+    }
     Status outcome = done();
     for (const std::string& file : files) {
         if (file == "-" && console.process().is_terminal(Stream::in)) {
@@ -226,7 +232,9 @@ Status Production::send(const PipedRecord& record) {
         auto sent = send_until_taken(to_send(record));
         if (!sent.ok()) {
             auto code = sent.code();
-            bool of_record = code == Errc::message_too_large || code == Errc::record_list_too_large;
+            bool of_record = code == Errc::message_too_large ||
+                             code == Errc::record_list_too_large ||
+                             code == Errc::unknown_topic_or_partition;
             return Error{code, (of_record ? reader_.where() + ": " : "") + sent.error().message};
         }
     }
@@ -285,9 +293,13 @@ void Production::on_batch(const BatchReport& report) {
     [[maybe_unused]] auto flushed = access_.console().flush();
 }
 
-void Production::show_progress(bool force) {
+void Production::show_progress(bool force, const std::string& trouble) {
     Console& console = access_.console();
     if (!force && !console.progress_wanted()) return;
+    // Who types does not want a line drawn over.
+    if (!force && trouble.empty() && console.process().is_terminal(Stream::in)) {
+        return console.end_progress();
+    }
     const auto now = access_.now();
     const double seconds = std::chrono::duration<double>(now - started_).count();
     std::string line = human_count(static_cast<double>(records_)) +
@@ -298,8 +310,37 @@ void Production::show_progress(bool force) {
     }
     if (producer_) {
         line += ", " + std::to_string(producer_->pending_records()) + " not yet acknowledged";
+        if (!trouble.empty()) line = trouble + " (" + line + ")";
     }
     console.progress(line, now, force);
+}
+
+// Waits until everything that was taken has its fate.
+Status Production::await_answers() {
+    std::optional<MonoTime> deadline = access_.deadline();
+    bool hurries = false;
+    Timer patience(access_.runtime().loop());
+    while (true) {
+        if (access_.stop_wanted() && !std::exchange(hurries, true)) {
+            const auto patient_until = access_.now() + patience_after_signal;
+            deadline = std::min(deadline.value_or(patient_until), patient_until);
+            patience.set_after(TroubleNotes::silence_max, [this] { tell_of_patience(); });
+        }
+        access_.runtime().clear_interrupt();
+        auto flushed = producer_->flush(deadline);
+        if (flushed.code() != Errc::interrupted) return flushed;
+        show_progress(access_.console().process().take_progress_request());
+    }
+}
+
+// Who pressed Ctrl-C wonders why nothing happens.
+void Production::tell_of_patience() {
+    Console& console = access_.console();
+    const auto pending = producer_->pending_records();
+    if (!console.process().is_terminal(Stream::err)) return;
+    console.note(counted(static_cast<std::int64_t>(pending), "record") +
+                 (pending == 1 ? " is" : " are") + " on the way; waiting for " +
+                 human_duration(patience_after_signal) + ", a second signal ends it at once");
 }
 
 // Everything taken gets its answer, whatever ended the reading.
@@ -307,18 +348,15 @@ int Production::finish(const Status& outcome) {
     Console& console = access_.console();
     Status closed = done();
     if (producer_) {
-        std::optional<MonoTime> deadline = access_.deadline();
-        do {
-            if (access_.stop_wanted()) deadline = access_.now() + patience_after_signal;
-            access_.runtime().clear_interrupt();
-            closed = producer_->close(deadline);
-        } while (closed.code() == Errc::interrupted && !access_.stop_wanted());
+        closed = await_answers();
+        [[maybe_unused]] auto given_up = producer_->close(access_.now());
     }
     console.end_progress();
     tell_summary();
     // What the end of the time cut off is told once, with the records that it cost.
-    const bool late = outcome.code() == Errc::deadline_passed ||
-                      (outcome.ok() && closed.code() == Errc::deadline_passed);
+    const bool late =
+        !access_.stop_wanted() && (outcome.code() == Errc::deadline_passed ||
+                                   (outcome.ok() && closed.code() == Errc::deadline_passed));
     int exit = tell_failures(late);
     if (late && exit != exit_ok) return exit;
     if (!outcome.ok()) {
@@ -348,10 +386,7 @@ int Production::tell_failures(bool late) {
     const ProducerStats stats = producer_->stats();
     if (stats.records_failed == 0) return exit_ok;
     Error first = producer_->first_error().value_or(Error{Errc::unknown_server_error});
-    // close() gave them up because the time was over: that is the reason, not that it did.
-    if (late && first.code == Errc::cancelled) {
-        first = Error{Errc::deadline_passed, "the time was up before the broker answered"};
-    }
+    if (first.code == Errc::cancelled) first = end_of_waiting(late);
     std::string what = counted(static_cast<std::int64_t>(stats.records_failed), "record") + " of " +
                        std::to_string(stats.records_sent) +
                        (stats.records_failed == 1 ? " was" : " were") + " not acknowledged";
@@ -361,12 +396,26 @@ int Production::tell_failures(bool late) {
     Problem problem = problem_of(what, first);
     problem.target = options_.topic;
     if (stats.records_acked > 0) problem.exit = exit_partial;
+    if (const auto& met = producer_->first_trouble(); met && met->code != first.code) {
+        problem.tries.push_back("kq explain " + std::string(name_of(met->code)));
+    }
     if (first.code == Errc::message_too_large) {
         problem.tries = {
             "kq-broker -X message.max.bytes=16MiB   # on the broker, for topics without a limit",
             "kq-topics create NAME -c max.message.bytes=16MiB   # a topic that takes more"};
     }
     return access_.console().fail(problem);
+}
+
+// close() gave them up because the time was over, or a signal came: that is the reason, not that it
+// did.
+Error Production::end_of_waiting(bool late) const {
+    const auto& met = producer_->first_trouble();
+    const bool tells_more = met && met->code != Errc::deadline_passed;
+    std::string why = tells_more ? ": " + met->message : "";
+    if (late)
+        return Error{Errc::deadline_passed, "the time was up before the broker answered" + why};
+    return Error{Errc::cancelled, "a signal came, and the broker had not answered" + why};
 }
 
 void Production::tell_summary() {

@@ -16,6 +16,7 @@
 #include "cli/framing.hpp"
 #include "cli/positions.hpp"
 #include "cli/record_parser.hpp"
+#include "cli/trouble_notes.hpp"
 #include "client/producer.hpp"
 
 namespace kq {
@@ -60,10 +61,15 @@ private:
     ProducerRecord to_send(const PipedRecord& record);
 
     void on_batch(const BatchReport& report);
-    void show_progress(bool force);
+    // `trouble`: what holds the records up that are on their way, or "".
+    void show_progress(bool force, const std::string& trouble = "");
+    Status await_answers();
+    void tell_of_patience();
     int finish(const Status& outcome);
     // `late`: the deadline of the command passed.
     int tell_failures(bool late);
+    // What ended the wait for those that close() gave up.
+    Error end_of_waiting(bool late) const;
     Problem problem_of(std::string what, const Error& error) const;
     void tell_summary();
 
@@ -79,6 +85,7 @@ private:
     std::vector<HeaderView> fixed_headers_;
     std::vector<HeaderView> headers_;  // of the record under way: its own, then the fixed ones
     std::vector<std::string> tries_;   // instead of a topic that is not there
+    std::optional<TroubleNotes> notes_;
     MonoTime started_{};
     std::uint64_t records_ = 0;
     std::uint64_t bytes_ = 0;  // of keys and values

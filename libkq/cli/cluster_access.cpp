@@ -5,19 +5,18 @@
 
 #include "cli/text.hpp"
 #include "cli/topic_names.hpp"
+#include "cli/trouble_notes.hpp"
 
 namespace kq {
-namespace {
-
-constexpr Millis silence_max{500};
-
-}  // namespace
-
 std::string same_command(Process& process, std::string_view tool,
                          const std::vector<std::string>& dropped, std::string_view added) {
     std::string line(tool);
     bool skip_value = false;
+    const auto add = [&line, &added] {
+        if (!added.empty()) line += ' ' + std::string(std::exchange(added, {}));
+    };
     for (const std::string& word : process.arguments()) {
+        if (word == "--") add();  // what follows is no option
         if (std::exchange(skip_value, false)) continue;
         bool drop = false;
         for (const std::string& name : dropped) {
@@ -28,7 +27,7 @@ std::string same_command(Process& process, std::string_view tool,
         }
         if (!drop) line += ' ' + shell_word(word);
     }
-    if (!added.empty()) line += ' ' + std::string(added);
+    add();
     return line;
 }
 
@@ -105,10 +104,16 @@ void ClusterAccess::watch_reader() {
 }
 
 void ClusterAccess::awaiting(std::string what) {
-    if (!console_.progress_wanted()) return;
-    waiting_.set_after(silence_max, [this, text = "waiting for " + std::move(what) + " ..."] {
-        console_.progress(text, now());
-    });
+    if (console_.progress_wanted()) {
+        waiting_.set_after(TroubleNotes::silence_max,
+                           [this, text = "waiting for " + std::move(what) + " ..."] {
+                               console_.progress(text, now());
+                           });
+    } else {
+        waiting_.set_after(
+            TroubleNotes::silence_elsewhere_max,
+            [this, text = "still waiting for " + std::move(what)] { console_.warn(text); });
+    }
 }
 
 std::vector<std::string> ClusterAccess::tries_for_unreachable(

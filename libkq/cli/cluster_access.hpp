@@ -53,7 +53,8 @@ public:
     Result<ProducerOptions> producer_options() const;
     Result<ConsumerOptions> consumer_options() const;
 
-    // "waiting for HOST:PORT" on a terminal, when nothing was heard for half a second.
+    // "waiting for HOST:PORT", when nothing was heard: on a terminal after half a second, elsewhere
+    // as a warning after five (cli/trouble_notes.hpp).
     void awaiting(std::string what);
     void no_longer_awaiting() { waiting_.cancel(); }
 
@@ -89,7 +90,7 @@ private:
 };
 
 // The user's command line with other options, to be pasted: those called `dropped` ("-r",
-// "--replicas") are left out with their values, `added` comes last.
+// "--replicas") are left out with their values, `added` comes last, but before `--`.
 std::string same_command(Process& process, std::string_view tool,
                          const std::vector<std::string>& dropped, std::string_view added);
 // With `word` replaced by another, and the options called `dropped`, which take no value, left out.

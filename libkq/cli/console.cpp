@@ -90,6 +90,7 @@ Status Console::write(ByteView bytes) {
 
 Status Console::flush() {
     if (!output_error_ && !out_.empty()) {
+        if (progress_stands_ && process_.is_terminal(Stream::out)) end_progress();
         auto written = process_.write(Stream::out, out_);
         if (!written.ok()) output_error_ = written.error();
     }

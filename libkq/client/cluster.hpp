@@ -48,6 +48,7 @@ public:
     ~Cluster();
 
     BrokerPool& pool() { return pool_; }
+    const BrokerPool& pool() const { return pool_; }
     const ClientOptions& options() const { return options_; }
     Loop& loop() { return loop_; }
     Random& random() { return random_; }

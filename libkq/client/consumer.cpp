@@ -84,6 +84,10 @@ ConsumerStats Consumer::stats() const {
     return core_->stats();
 }
 
+std::optional<Trouble> Consumer::trouble() const {
+    return core_->trouble();
+}
+
 Result<std::vector<Result<ListedOffset>>> Consumer::list_offsets(
     const std::vector<OffsetQuery>& queries) {
     return wait_for<std::vector<Result<ListedOffset>>>(

@@ -18,6 +18,7 @@
 #include "client/fetched_records.hpp"
 #include "client/options.hpp"
 #include "client/runtime.hpp"
+#include "client/trouble.hpp"
 
 namespace kq {
 
@@ -53,6 +54,8 @@ public:
 
     std::vector<PartitionProgress> progress() const;  // in the order assigned
     ConsumerStats stats() const;
+    // What keeps records from being read now, if anything does.
+    std::optional<Trouble> trouble() const;
 
     Result<std::vector<Result<ListedOffset>>> list_offsets(const std::vector<OffsetQuery>& queries);
 

@@ -303,4 +303,22 @@ ConsumerStats ConsumerCore::stats() const {
     return stats_;
 }
 
+std::optional<Trouble> ConsumerCore::trouble() const {
+    loop_.assert_here();
+    for (const auto& partition : partitions_) {
+        if (partition->trouble && !partition->error && !partition->has_finished()) {
+            return partition->trouble;
+        }
+    }
+    // A broker that has nothing new answers after fetch.max.wait.ms.
+    const auto owed = loop_.clock().mono() - options_.fetch_wait_max - Millis{1000};
+    for (const auto& [broker, under_way] : fetches_) {
+        if (!under_way.under_way || under_way.asked_at > owed) continue;
+        return Trouble{Error{Errc::deadline_passed,
+                             "broker " + std::to_string(broker.value) + " has not answered yet"},
+                       under_way.asked_at};
+    }
+    return std::nullopt;
+}
+
 }  // namespace kq

@@ -24,6 +24,7 @@
 #include "client/consumer_types.hpp"
 #include "client/fetched_records.hpp"
 #include "client/options.hpp"
+#include "client/trouble.hpp"
 
 namespace kq {
 
@@ -52,6 +53,8 @@ public:
 
     std::vector<PartitionProgress> progress() const;
     ConsumerStats stats() const;
+    // What keeps a partition from being read that something keeps from it.
+    std::optional<Trouble> trouble() const;
 
     void list_offsets(std::vector<OffsetQuery> queries, MonoTime deadline,
                       Callback<void(Result<std::vector<Result<ListedOffset>>>)> done);
@@ -72,7 +75,8 @@ private:
         std::optional<Error> error;  // to be told once `ready` is empty
         bool left_alone = false;     // it was told
         int failures = 0;
-        int missing_answers = 0;  // of the metadata, in a row
+        std::optional<Trouble> trouble;  // the last of these failures
+        int missing_answers = 0;         // of the metadata, in a row
         MonoTime not_before = MonoTime::min();
         BrokerId nearby = no_broker;  // a replica that the leader sent us to
         MonoTime nearby_until;
@@ -90,6 +94,7 @@ private:
     struct BrokerFetch {
         ConsumerFetchSession session;
         bool under_way = false;
+        MonoTime asked_at;
     };
     struct Resolution;
 
@@ -114,7 +119,7 @@ private:
                         const wire::FetchResponse::PartitionData& told) KQ_ON(loop_);
     void on_refusal(Partition& partition, BrokerId broker, Errc code) KQ_ON(loop_);
     void on_out_of_range(Partition& partition) KQ_ON(loop_);
-    void pause_after_failure(Partition& partition) KQ_ON(loop_);
+    void pause_after_failure(Partition& partition, const Error& why) KQ_ON(loop_);
     void give_up(Partition& partition, Error why) KQ_ON(loop_);
     void tell_if_ready() KQ_ON(loop_);
     bool is_ready() const KQ_ON(loop_);

@@ -19,6 +19,15 @@ constexpr int unknown_topic_answers_max = 5;  // until a topic that was there co
 constexpr std::int16_t fetch_names_until = 12;
 constexpr std::int16_t first_version_with_rack = 11;
 
+Error refusal_of(BrokerId broker, Errc code) {
+    return {code, "broker " + std::to_string(broker.value) + " refuses: " +
+                      std::string(name_of(code)) + ": " + std::string(sentence_of(code))};
+}
+
+std::string text_of(const TopicPartition& name) {
+    return "'" + name.topic + "' partition " + std::to_string(name.partition.value);
+}
+
 }  // namespace
 
 void ConsumerCore::pump_soon() {
@@ -71,6 +80,11 @@ void ConsumerCore::pump() {
         if (!may_fetch(partition, now)) continue;
         auto source = source_of(partition, now);
         if (source == no_broker) {
+            if (!partition.trouble) {
+                partition.trouble = Trouble{
+                    Error{Errc::leader_not_available, text_of(*partition.name) + " has no leader"},
+                    now};
+            }
             cluster_.refresh();  // and on_change() pumps again
             continue;
         }
@@ -112,7 +126,7 @@ void ConsumerCore::reach(BrokerId broker) {
                 if (hopeless) {
                     give_up(*partition, reached.error());
                 } else {
-                    pause_after_failure(*partition);
+                    pause_after_failure(*partition, reached.error());
                 }
             }
             pump_soon();
@@ -161,6 +175,7 @@ void ConsumerCore::send_fetch(BrokerId broker, BrokerConnection& connection,
         request.forgotten_topics_data.clear();
     }
     under_way.under_way = true;
+    under_way.asked_at = loop_.clock().mono();
     stats_.requests += 1;
     connection.send(request, sent_as, loop_.clock().mono() + options_.client.request_timeout,
                     [this, broker, by_id, asked = std::move(asked)](Result<Answer> answer) {
@@ -204,7 +219,8 @@ void ConsumerCore::on_answer(BrokerId broker, const std::vector<Asked>& asked, b
                 if (response.ok() && !is_retriable(code)) {
                     give_up(*partition, Error{code, "the broker refuses to be read from"});
                 } else {
-                    pause_after_failure(*partition);
+                    pause_after_failure(
+                        *partition, response.ok() ? refusal_of(broker, code) : response.error());
                 }
             }
         }
@@ -242,6 +258,7 @@ void ConsumerCore::take_partition(Partition& partition, BrokerId broker, const A
         return on_refusal(partition, broker, code);
     }
     partition.failures = 0;
+    partition.trouble.reset();
     partition.high_watermark = Offset{told.high_watermark};
     if (told.preferred_read_replica >= 0) {
         partition.nearby = BrokerId{told.preferred_read_replica};
@@ -265,11 +282,9 @@ void ConsumerCore::take_partition(Partition& partition, BrokerId broker, const A
                             .read_committed = options_.isolation == Isolation::read_committed,
                             .unpacked_batch_bytes_max = options_.unpacked_batch_bytes_max});
     if (records.next_offset() <= partition.fetch_offset) {
-        return give_up(partition,
-                       Error{Errc::bad_data, "'" + partition.name->topic + "' partition " +
-                                                 std::to_string(partition.name->partition.value) +
-                                                 ": no whole batch at offset " +
-                                                 std::to_string(partition.fetch_offset.value)});
+        return give_up(partition, Error{Errc::bad_data,
+                                        text_of(*partition.name) + ": no whole batch at offset " +
+                                            std::to_string(partition.fetch_offset.value)});
     }
     partition.fetch_offset = records.next_offset();
     partition.ready.push_back(std::move(records));
@@ -284,10 +299,9 @@ void ConsumerCore::on_refusal(Partition& partition, BrokerId broker, Errc code) 
     // A producer may send its batch again; what is damaged on a broker's disk stays damaged.
     if (is_retriable(code) && code != Errc::corrupt_message) {
         cluster_.refresh();
-        return pause_after_failure(partition);
+        return pause_after_failure(partition, refusal_of(broker, code));
     }
-    std::string where = "'" + partition.name->topic + "' partition " +
-                        std::to_string(partition.name->partition.value);
+    std::string where = text_of(*partition.name);
     if (code == Errc::corrupt_message) {
         where += ": the broker cannot read its log at offset " +
                  std::to_string(partition.fetch_offset.value) + ", which is damaged";
@@ -317,12 +331,11 @@ void ConsumerCore::on_out_of_range(Partition& partition) {
             auto earliest = answers.value()[0].value().offset;
             auto latest = answers.value()[1].value().offset;
             if (options_.on_out_of_range == OnOutOfRange::fail) {
-                return give_up(*found, Error{Errc::offset_out_of_range,
-                                             "'" + name.topic + "' partition " +
-                                                 std::to_string(name.partition.value) +
-                                                 " has offsets " + std::to_string(earliest.value) +
-                                                 " to " + std::to_string(latest.value) + ", not " +
-                                                 std::to_string(found->fetch_offset.value)});
+                return give_up(
+                    *found, Error{Errc::offset_out_of_range,
+                                  text_of(name) + " has offsets " + std::to_string(earliest.value) +
+                                      " to " + std::to_string(latest.value) + ", not " +
+                                      std::to_string(found->fetch_offset.value)});
             }
             bool to_start = options_.on_out_of_range == OnOutOfRange::earliest;
             found->fetch_offset = to_start ? earliest : latest;
@@ -332,8 +345,10 @@ void ConsumerCore::on_out_of_range(Partition& partition) {
         });
 }
 
-void ConsumerCore::pause_after_failure(Partition& partition) {
+void ConsumerCore::pause_after_failure(Partition& partition, const Error& why) {
     partition.failures += 1;
+    auto since = partition.trouble ? partition.trouble->since : loop_.clock().mono();
+    partition.trouble = Trouble{why, since};
     partition.not_before = loop_.clock().mono() + caller_.pause(partition.failures);
 }
 

@@ -48,6 +48,7 @@ Result<std::vector<Endpoint>> bootstrap_of(const ConfigSet& settings) {
         }
         list.push_back(std::move(endpoint).value());
     }
+    if (list.empty()) return Error{Errc::usage, "bootstrap.servers: there is no address"};
     return list;
 }
 

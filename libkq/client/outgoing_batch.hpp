@@ -10,6 +10,7 @@
 // owner    ProducerCore's loop
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <list>
@@ -22,6 +23,7 @@
 #include "base/function.hpp"
 #include "base/ids.hpp"
 #include "client/producer_types.hpp"
+#include "client/trouble.hpp"
 #include "protocol/batch_builder.hpp"
 
 namespace kq {
@@ -49,9 +51,12 @@ struct OutgoingBatch {
     // The broker said that it does not have the batch, and that this sequence does not fit.
     bool refused = false;
 
-    bool waits = false;          // it is in its queue's `waiting`
-    int attempts = 0;            // that went out
-    bool maybe_written = false;  // an attempt went out and its answer did not tell
+    bool waits = false;            // it is in its queue's `waiting`
+    int attempts = 0;              // that went out
+    bool maybe_written = false;    // an attempt went out and its answer did not tell
+    BrokerId sent_to = no_broker;  // by the last attempt
+    MonoTime sent_at;
+    std::optional<Trouble> trouble;  // what the last attempt came to; none: nothing is known yet
     struct RecordCallback {
         std::uint32_t index;  // in the batch
         WallTime timestamp;
@@ -82,6 +87,9 @@ struct PartitionQueue {
 
     bool is_active = false;  // in the core's list
     bool has_work() const { return open != nullptr || !waiting.empty(); }
+    bool has_under_way(const OutgoingBatch& batch) const {
+        return std::find(in_flight.begin(), in_flight.end(), batch.id) != in_flight.end();
+    }
 
     // No other batch of the partition that is under way or waits comes before this one.
     bool is_first(const OutgoingBatch& batch) const {

@@ -93,6 +93,14 @@ const std::optional<Error>& Producer::first_error() const {
     return core_->first_error();
 }
 
+const std::optional<Error>& Producer::first_trouble() const {
+    return core_->first_trouble();
+}
+
+std::optional<Trouble> Producer::trouble() const {
+    return core_->trouble();
+}
+
 std::optional<AdvertisedTrouble> Producer::advertised_trouble() const {
     return core_->cluster().pool().advertised_trouble();
 }

@@ -18,6 +18,7 @@
 #include "client/options.hpp"
 #include "client/producer_types.hpp"
 #include "client/runtime.hpp"
+#include "client/trouble.hpp"
 
 namespace kq {
 
@@ -65,6 +66,11 @@ public:
     ProducerStats stats() const;
     // The first failure of any batch, for an exit status and a message.
     const std::optional<Error>& first_error() const;
+    // Where that failure is a giving up (the delivery timeout, close()): what the batch met until
+    // then, such as a broker's refusal, with the broker's words.
+    const std::optional<Error>& first_trouble() const;
+    // What keeps records from being acknowledged now, if anything does.
+    std::optional<Trouble> trouble() const;
 
     // A broker whose advertised address does not answer, though the bootstrap list does: what to
     // tell a person beside the error.

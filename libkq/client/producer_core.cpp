@@ -70,6 +70,11 @@ const std::optional<Error>& ProducerCore::first_error() const {
     return first_error_;
 }
 
+const std::optional<Error>& ProducerCore::first_trouble() const {
+    loop_.assert_here();
+    return first_trouble_;
+}
+
 // ---- topics and partitions
 
 ProducerCore::Topic* ProducerCore::topic_of(std::string_view name) {
@@ -276,8 +281,10 @@ void ProducerCore::wait_for_memory(MonoTime deadline, Callback<void(Status)> don
         memory_waiters_.erase(at);
         auto trouble = cluster_.pool().trouble();
         if (trouble) return late(Error{Errc::unreachable, trouble->message});
+        auto held_up = this->trouble();
         late(Error{Errc::buffer_exhausted,
-                   "buffer.memory is used up and no batch was acknowledged in time"});
+                   "buffer.memory is used up and no batch was acknowledged in time" +
+                       (held_up ? ": " + held_up->why.message : "")});
     });
     pump_soon();
 }
@@ -360,13 +367,14 @@ void ProducerCore::flush(Callback<void()> flushed) {
 void ProducerCore::close() {
     loop_.assert_here();
     if (std::exchange(closed_, true)) return;
-    cluster_.pool().close();  // what is under way comes back as lost, and is given up
-    Error why{Errc::cancelled, "the producer was closed before the batch was acknowledged"};
+    // Before their connections go, and what was known of them with these.
     while (!batches_.empty()) {
         auto& batch = batches_.front();
         batch.maybe_written = batch.maybe_written || batch.attempts > 0;
-        fail(batch, why);
+        give_up(batch, Errc::cancelled,
+                "the producer was closed before the batch was acknowledged");
     }
+    cluster_.pool().close();
     pump_timer_.cancel();
     wake_timer_.cancel();
     deliver_reports();

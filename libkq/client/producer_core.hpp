@@ -67,6 +67,10 @@ public:
     std::uint64_t pending_records() const;
     ProducerStats stats() const;
     const std::optional<Error>& first_error() const;
+    // Where that failure is a giving up: what the batch met until then.
+    const std::optional<Error>& first_trouble() const;
+    // What keeps the oldest batch that something keeps from being acknowledged.
+    std::optional<Trouble> trouble() const;
 
     Cluster& cluster() { return cluster_; }
 
@@ -127,6 +131,9 @@ private:
         KQ_ON(loop_);
     void split(OutgoingBatch& batch) KQ_ON(loop_);
     void fail(OutgoingBatch& batch, const Error& why) KQ_ON(loop_);
+    std::optional<Trouble> trouble_of(const OutgoingBatch& batch) const KQ_ON(loop_);
+    void note_trouble(OutgoingBatch& batch, const Error& why) KQ_ON(loop_);
+    void give_up(OutgoingBatch& batch, Errc code, std::string what) KQ_ON(loop_);
     void detach(OutgoingBatch& batch) KQ_ON(loop_);
     void report(OutgoingBatch& batch, BatchReport outcome) KQ_ON(loop_);
     void deliver_reports() KQ_ON(loop_);
@@ -168,6 +175,7 @@ private:
     ProducerId producer_ KQ_OWNED_BY(loop_) = no_producer;
     ProducerEpoch producer_epoch_ KQ_OWNED_BY(loop_){-1};
     bool asking_producer_id_ KQ_OWNED_BY(loop_) = false;
+    std::optional<Trouble> producer_id_trouble_ KQ_OWNED_BY(loop_);  // while there is none
 
     Timer pump_timer_ KQ_OWNED_BY(loop_);
     Timer wake_timer_ KQ_OWNED_BY(loop_);
@@ -175,6 +183,7 @@ private:
     Callback<void(const BatchReport&)> on_batch_ KQ_OWNED_BY(loop_);
     ProducerStats stats_ KQ_OWNED_BY(loop_);
     std::optional<Error> first_error_ KQ_OWNED_BY(loop_);
+    std::optional<Error> first_trouble_ KQ_OWNED_BY(loop_);
     std::optional<Error> dead_ KQ_OWNED_BY(loop_);
     bool closed_ KQ_OWNED_BY(loop_) = false;
 };

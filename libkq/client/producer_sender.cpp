@@ -31,6 +31,21 @@ constexpr std::size_t in_flight_per_partition_max = 5;  // what a broker remembe
 constexpr std::int16_t first_version_with_zstd = 7;
 constexpr std::int16_t produce_names_until = 12;
 
+// "2m", "1500ms": as the settings take it.
+std::string text_of(Millis time) {
+    auto ms = time.count();
+    if (ms % 60'000 == 0) return std::to_string(ms / 60'000) + "m";
+    return ms % 1000 == 0 ? std::to_string(ms / 1000) + "s" : std::to_string(ms) + "ms";
+}
+
+// A code of Kafka's is a broker's word; the others are of this side, and name the address.
+Error in_words(const Error& why, BrokerId broker) {
+    if (why.code < Errc::unknown_server_error) return why;
+    auto message = why.message.empty() ? std::string(sentence_of(why.code)) : why.message;
+    return {why.code, "broker " + std::to_string(broker.value) +
+                          " refused it: " + std::string(name_of(why.code)) + ": " + message};
+}
+
 }  // namespace
 
 // ---- when to send
@@ -96,16 +111,14 @@ void ProducerCore::wake_at(MonoTime when) {
 void ProducerCore::expire(MonoTime now) {
     while (!batches_.empty() && batches_.front().created + options_.delivery_timeout <= now) {
         auto& batch = batches_.front();
-        bool under_way = std::find(batch.queue->in_flight.begin(), batch.queue->in_flight.end(),
-                                   batch.id) != batch.queue->in_flight.end();
-        batch.maybe_written = batch.maybe_written || under_way;
-        auto trouble = cluster_.pool().trouble();
-        if (trouble && batch.attempts == 0) {
-            fail(batch, Error{Errc::unreachable, trouble->message});
+        batch.maybe_written = batch.maybe_written || batch.queue->has_under_way(batch);
+        auto unreachable = cluster_.pool().trouble();
+        if (unreachable && batch.attempts == 0) {
+            fail(batch, Error{Errc::unreachable, unreachable->message});
         } else {
-            fail(batch, Error{Errc::deadline_passed,
-                              "not acknowledged within delivery.timeout.ms, which is " +
-                                  std::to_string(options_.delivery_timeout.count())});
+            give_up(batch, Errc::deadline_passed,
+                    "no acknowledgement within " + text_of(options_.delivery_timeout) +
+                        " (delivery.timeout.ms)");
         }
     }
 }
@@ -199,10 +212,11 @@ void ProducerCore::on_unreachable(BrokerId broker, const Error& why) {
         if (topic == nullptr || index >= topic->partitions.size()) continue;
         if (topic->partitions[index].leader != broker) continue;
         queue->not_before = now + options_.client.retry_backoff;
-        if (!hopeless) continue;
-        for (auto* batch : queue->waiting)
-            given_up.push_back(batch);
-        if (queue->open != nullptr) given_up.push_back(queue->open);
+        for (auto* batch : queue->waiting) {
+            note_trouble(*batch, why);
+            if (hopeless) given_up.push_back(batch);
+        }
+        if (hopeless && queue->open != nullptr) given_up.push_back(queue->open);
     }
     for (auto* batch : given_up)
         fail(*batch, why);
@@ -282,6 +296,8 @@ void ProducerCore::send_request(BrokerId broker, BrokerConnection& connection,
             {.index = queue.index.value, .records = wire::Records(std::move(records))});
         request->parts.push_back({batch, &queue, batch->id, id});
         queue.in_flight.push_back(batch->id);
+        batch->sent_to = broker;
+        batch->sent_at = loop_.clock().mono();
         activate(queue);
         stats_.bytes_sent += batch->sealed->size();
         if (batch->attempts++ == 0) {
@@ -457,7 +473,8 @@ void ProducerCore::on_sequence_refused(OutgoingBatch& batch, const Error& why, b
 
 void ProducerCore::try_again(OutgoingBatch& batch, const Error& why, bool unknown, bool at_once) {
     batch.maybe_written = batch.maybe_written || unknown;
-    if (closed_ || dead_ || batch.attempts > options_.retries) return fail(batch, why);
+    note_trouble(batch, why);
+    if (dead_ || batch.attempts > options_.retries) return fail(batch, why);
     auto& queue = *batch.queue;
     queue.put_back(batch);
     if (!at_once) {
@@ -527,10 +544,7 @@ void ProducerCore::detach(OutgoingBatch& batch) {
     auto& queue = *batch.queue;
     if (queue.open == &batch) queue.open = nullptr;
     if (std::exchange(batch.waits, false)) std::erase(queue.waiting, &batch);
-    if (std::find(queue.in_flight.begin(), queue.in_flight.end(), batch.id) ==
-        queue.in_flight.end()) {
-        return;
-    }
+    if (!queue.has_under_way(batch)) return;
     for (auto& request : under_way_) {
         for (auto& part : request->parts) {
             if (part.batch == &batch) part.batch = nullptr;
@@ -547,6 +561,55 @@ void ProducerCore::fail(OutgoingBatch& batch, const Error& why) {
     report(batch, std::move(outcome));
 }
 
+// ---- what holds batches up
+
+void ProducerCore::note_trouble(OutgoingBatch& batch, const Error& why) {
+    auto since = batch.trouble ? batch.trouble->since : loop_.clock().mono();
+    batch.trouble = Trouble{in_words(why, batch.sent_to), since};
+}
+
+std::optional<Trouble> ProducerCore::trouble_of(const OutgoingBatch& batch) const {
+    if (batch.trouble) return batch.trouble;
+    const auto& queue = *batch.queue;
+    if (queue.has_under_way(batch)) {
+        return Trouble{
+            Error{Errc::deadline_passed,
+                  "broker " + std::to_string(batch.sent_to.value) + " has not answered yet"},
+            batch.sent_at};
+    }
+    if (const auto& unreachable = cluster_.pool().trouble()) {
+        return Trouble{*unreachable, batch.created};
+    }
+    if (producer_id_trouble_) return producer_id_trouble_;
+    const auto* topic = cluster_.topic(queue.topic);
+    auto index = static_cast<std::size_t>(queue.index.value);
+    bool led = topic != nullptr && index < topic->partitions.size() &&
+               topic->partitions[index].leader > no_broker;
+    if (led) return std::nullopt;
+    return Trouble{
+        Error{Errc::leader_not_available, "partition " + std::to_string(queue.index.value) +
+                                              " of '" + queue.topic + "' has no leader"},
+        batch.created};
+}
+
+std::optional<Trouble> ProducerCore::trouble() const {
+    loop_.assert_here();
+    for (const auto& batch : batches_) {
+        if (auto held_up = trouble_of(batch)) return held_up;
+    }
+    return std::nullopt;
+}
+
+// Fails the batch with `what` happened, and with what it met until then.
+void ProducerCore::give_up(OutgoingBatch& batch, Errc code, std::string what) {
+    auto held_up = trouble_of(batch);
+    if (held_up) {
+        what += ": " + held_up->why.message;
+        if (!first_error_) first_trouble_ = held_up->why;
+    }
+    fail(batch, Error{code, std::move(what)});
+}
+
 // ---- idempotence
 
 bool ProducerCore::has_producer_id() {
@@ -557,6 +620,11 @@ bool ProducerCore::has_producer_id() {
 
 void ProducerCore::ask_producer_id() {
     if (std::exchange(asking_producer_id_, true)) return;
+    if (!producer_id_trouble_) {
+        producer_id_trouble_ =
+            Trouble{Error{Errc::deadline_passed, "no broker has given a producer id yet"},
+                    loop_.clock().mono()};
+    }
     auto make = [](std::int16_t) {
         wire::InitProducerIdRequest request;
         request.transactional_id = std::nullopt;
@@ -573,6 +641,7 @@ void ProducerCore::ask_producer_id() {
                                    : answer.error();
             if (why.code == Errc::none) {
                 asking_producer_id_ = false;
+                producer_id_trouble_.reset();
                 producer_ = ProducerId{answer.value().response.producer_id};
                 producer_epoch_ = ProducerEpoch{answer.value().response.producer_epoch};
                 return pump();
@@ -585,7 +654,12 @@ void ProducerCore::ask_producer_id() {
                     die(why);
                 });
             }
-            caller_.later(loop_.clock().mono() + caller_.pause(2), [this] {
+            auto now = loop_.clock().mono();
+            producer_id_trouble_->why =
+                answer.ok() ? Error{why.code, why.message + ": " + std::string(name_of(why.code)) +
+                                                  ": " + std::string(sentence_of(why.code))}
+                            : why;
+            caller_.later(now + caller_.pause(2), [this] {
                 loop_.assert_here();
                 asking_producer_id_ = false;
                 pump();

@@ -56,6 +56,13 @@ TEST_CASE("one set of properties serves every kind of client", "[client]") {
     CHECK(ClientOptions::from_properties(all).code() == Errc::usage);
 }
 
+TEST_CASE("a bootstrap list without an address is refused, not dialled", "[client]") {
+    for (const char* list : {"", " ", ","}) {
+        CAPTURE(list);
+        CHECK(ClientOptions::from_properties({{"bootstrap.servers", list}}).code() == Errc::usage);
+    }
+}
+
 TEST_CASE("what cannot be meant is refused with a reason", "[client]") {
     struct Case {
         Properties properties;

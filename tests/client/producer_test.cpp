@@ -77,6 +77,7 @@ struct Verdict {
     Errc code = Errc::none;
     bool append = true;
     bool answer = true;
+    std::string message = {};  // of the broker, beside the error
 };
 
 struct Fixture {
@@ -131,6 +132,7 @@ struct Fixture {
                     result.base_offset = offset;
                 }
                 result.error_code = static_cast<std::int16_t>(verdict.code);
+                if (!verdict.message.empty()) result.error_message = verdict.message;
                 answered = answered && verdict.answer;
             }
         }
@@ -369,6 +371,113 @@ TEST_CASE("a batch whose disk failed may stand in the log all the same", "[clien
     CHECK(asked == 2);
     CHECK(at.reports[0].status.code() == Errc::invalid_timestamp);
     CHECK(at.reports[0].outcome_unknown);
+}
+
+TEST_CASE("a batch that is given up tells what the brokers said of it", "[client]") {
+    Fixture at;
+    at.world.topology->add_topic("t", 1);
+    at.options.delivery_timeout = 5s;
+    const std::string refusal =
+        "broker 1 refused it: KAFKA_STORAGE_ERROR: the disk of /data/t-0 is full";
+    at.judge = [](std::int32_t, ByteView) {
+        return Verdict{Errc::kafka_storage_error, false, true, "the disk of /data/t-0 is full"};
+    };
+    at.start();
+    CHECK_FALSE(at.producer->trouble());
+    const auto sent_at = at.world.scheduler.now();
+    REQUIRE(at.send("t", "v0").ok());
+    at.world.scheduler.run_for(2s);
+    auto trouble = at.producer->trouble();
+    REQUIRE(trouble);
+    CHECK(trouble->why.message == refusal);
+    CHECK(trouble->why.code == Errc::kafka_storage_error);
+    CHECK(trouble->since - sent_at < 1s);  // of the first refusal, not of the last
+    SECTION("when its time is over") {
+        REQUIRE(at.flush());
+        REQUIRE(at.reports.size() == 1);
+        CHECK(at.reports[0].status.code() == Errc::deadline_passed);
+        CHECK(at.reports[0].status.error().message ==
+              "no acknowledgement within 5s (delivery.timeout.ms): " + refusal);
+    }
+    SECTION("when the producer is closed") {
+        at.producer->close();
+        REQUIRE(at.reports.size() == 1);
+        CHECK(at.reports[0].status.code() == Errc::cancelled);
+        CHECK(at.reports[0].status.error().message ==
+              "the producer was closed before the batch was acknowledged: " + refusal);
+    }
+    REQUIRE(at.producer->first_trouble());
+    CHECK(at.producer->first_trouble()->message == refusal);
+    CHECK_FALSE(at.producer->trouble());
+}
+
+TEST_CASE("what holds a batch up is told, whatever it is", "[client]") {
+    Fixture at;
+    at.world.topology->add_topic("t", 1);
+    at.options.delivery_timeout = 5s;
+    auto message = [&] {
+        auto trouble = at.producer->trouble();
+        return trouble ? trouble->why.message : "";
+    };
+    SECTION("a broker that does not answer") {
+        at.judge = [](std::int32_t, ByteView) { return Verdict{Errc::none, true, false}; };
+        at.start();
+        REQUIRE(at.send("t", "v0").ok());
+        at.world.scheduler.run_for(1s);
+        CHECK(message() == "broker 1 has not answered yet");
+        at.world.scheduler.run_for(2s);  // over request.timeout.ms
+        CHECK(message() == "b1:9092 did not answer in time");
+    }
+    SECTION("a partition without a leader") {
+        at.world.topology->topics["t"].partitions[0].leader = -1;
+        at.start();
+        REQUIRE(at.send("t", "v0", {}, 0).ok());
+        at.world.scheduler.run_for(1s);
+        CHECK(message() == "partition 0 of 't' has no leader");
+    }
+    SECTION("a producer id that does not come") {
+        at.world.broker(1).on<InitProducerIdRequest, InitProducerIdResponse>(
+            [](const InitProducerIdRequest&, int) -> std::optional<InitProducerIdResponse> {
+                return std::nullopt;
+            });
+        at.start();
+        REQUIRE(at.send("t", "v0").ok());
+        at.world.scheduler.run_for(1s);
+        CHECK(message() == "no broker has given a producer id yet");
+    }
+    SECTION("no producer id") {
+        at.world.broker(1).on<InitProducerIdRequest, InitProducerIdResponse>(
+            [](const InitProducerIdRequest&, int) {
+                InitProducerIdResponse response;
+                response.error_code = static_cast<std::int16_t>(Errc::coordinator_not_available);
+                return std::optional(response);
+            });
+        at.start();
+        REQUIRE(at.send("t", "v0").ok());
+        at.world.scheduler.run_for(1s);
+        CHECK(
+            message().starts_with("the brokers gave no producer id: COORDINATOR_NOT_AVAILABLE: "));
+    }
+    SECTION("a buffer full of it") {
+        at.judge = [](std::int32_t, ByteView) {
+            return Verdict{Errc::not_enough_replicas, false, true};
+        };
+        at.options.batch_bytes = 1000;
+        at.options.buffer_bytes = 1000;
+        at.options.block_max = 1s;
+        at.start();
+        REQUIRE(at.send("t", std::string(900, 'x')).ok());
+        const auto refused = at.send("t", std::string(900, 'x'));
+        CHECK(refused.code() == Errc::buffer_exhausted);
+        CHECK(refused.error().message.find(": broker 1 refused it: NOT_ENOUGH_REPLICAS: ") !=
+              std::string::npos);
+    }
+    // And in the end it is in the error.
+    const auto held_up = message();
+    REQUIRE(at.flush());
+    REQUIRE(at.reports.size() == 1);
+    CHECK(at.reports[0].status.error().message.starts_with("no acknowledgement within 5s"));
+    CHECK(at.reports[0].status.error().message.ends_with(": " + held_up));
 }
 
 TEST_CASE("a batch that never left has a known outcome", "[client]") {

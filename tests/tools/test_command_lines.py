@@ -56,6 +56,27 @@ def test_no_words_print_a_short_help_and_exit_2(t):
 
 
 @no_broker
+def test_no_address_is_no_other_address(t):
+    # A script with an empty variable must not reach another cluster than it means.
+    for program in CLIENTS:
+        words = [program] + ONE_RUN[program]
+        t.fails(2, "option '--bootstrap': the list is empty", *words, "-b", "")
+        t.fails(2, "bootstrap.servers: there is no address", *words, env={"KQ_BOOTSTRAP": ""})
+        t.fails(2, "bootstrap.servers: there is no address", *words, "-X", "bootstrap.servers=")
+
+
+@no_broker
+def test_properties_that_no_client_has_name_the_nearest(t):
+    for program in CLIENTS:
+        words = [program] + ONE_RUN[program]
+        t.fails(2, "option '--property': 'linger.mss' is no setting of a client; is 'linger.ms' meant?",
+                *words, "-X", "linger.mss=5")
+        # Another kind of client has it: one set of properties serves all programs.
+        t.fails(5, "127.0.0.1:1", *words, "-X", "linger.ms=5", "-X", "fetch.min.bytes=1", "-b",
+                "127.0.0.1:1", stdin="x\n")
+
+
+@no_broker
 def test_unknown_options_suggest_the_nearest(t):
     for program in CLIENTS:
         ran = t.fails(2, "unknown option '--bootstarp'", program, *ONE_RUN[program],

@@ -33,6 +33,33 @@ def test_positions_and_ranges(t):
         t.equal(" ".join(ran.out.split()), wanted, range_)
 
 
+def test_positions_past_the_end_are_told(t):
+    name = filled(t)
+    wanted = "cannot read '%s': '%s' partition 0 has offsets 0 to 10, not 99999999" % (name, name)
+    for words in [["-o", "99999999"], ["-o", "99999999..100000000"], ["-o", "0=99999999"],
+                  ["-o", "99999999", "-F"], ["-o", "99999999", "-n", "1", "-t", "9s"]]:
+        ran = t.fails(4, wanted, "kq-consume", name, *words)
+        t.contains(ran.err, "[OFFSET_OUT_OF_RANGE]")
+        t.contains(ran.err, "  try: kq-consume %s" % name)
+        t.contains(ran.err, " -o start\n")
+    for range_ in ["10", "+11", "10..20", "@now", "end"]:
+        ran = t.status(t.run("kq-consume", name, "-o", range_), 0)
+        t.equal((ran.out, ran.err), ("", ""), range_)
+    for reset, wanted in [("earliest", 10), ("latest", 0)]:
+        ran = t.run("kq-consume", name, "-o", "99", "-X", "auto.offset.reset=" + reset)
+        t.equal((ran.status, ran.out.count("\n"), ran.err), (0, wanted, ""), reset)
+    # Of several partitions those are read that have it.
+    name = t.topic(3)
+    t.status(t.run("kq-produce", name, "-p", "1", stdin="a\nb\nc\n"), 0)
+    ran = t.status(t.run("kq-consume", name, "-o", "2"), 0)
+    t.equal(ran.out, "c\n")
+    t.equal(ran.err, "".join(
+        "kq-consume: warning: '%s' partition %d has offsets 0 to 0, not 2: nothing is read from it\n"
+        % (name, partition) for partition in (0, 2)))
+    ran = t.fails(4, "has offsets 0 to 0, not 7, and so it is with all 3", "kq-consume", name, "-o", "7")
+    t.fails(2, "'8..5' ends before it begins", "kq-consume", name, "-o", "8..5")
+
+
 def test_partitions_are_chosen(t):
     name = filled(t, 3, 4)
 
@@ -157,6 +184,23 @@ def test_copies_lose_nothing(t):
     t.status(ran, 0)
     t.equal(t.run("kq-consume", source).out_bytes.count(b"\n") > 300, True)
     t.equal(len(t.run("kq-consume", source, "-f", "%p\\n").out.split()), 600)
+
+
+def test_bytes_that_are_no_text_are_not_lost_in_json(t):
+    name = t.topic()
+    values = [b"plain", b"\xff\xfe\x00", "v\u00fc".encode(), b"cut \xc3"]
+    t.status(t.run("kq-produce", name, "-D", ";", stdin=b";".join(values)), 0)
+    copy = t.topic()
+    t.status(t.sh("kq-consume %s -f jsonl | kq-produce %s -f jsonl" % (name, copy)), 0)
+    t.equal(t.run("kq-consume", copy, "-D", ";").out_bytes, b";".join(values) + b";")
+    # {json} has no form for them, and says so rather than write others.
+    ran = t.run("kq-consume", name, "-f", "%v{json}\\n")
+    t.status(ran, 8)
+    t.equal(ran.out, '"plain"\n')
+    t.contains(ran.err, "%s-0 offset 1: %%v{json} has no form for bytes that are not UTF-8 "
+               "[KQ_BAD_DATA]\n  try: kq-consume %s -f jsonl\n" % (name, name))
+    t.status(t.run("kq-produce", copy, "-f", "%v{json}\\n", stdin=b'"a\\u00fc\\n"\n'), 0)
+    t.equal(t.run("kq-consume", copy, "-o", "-1", "-f", "%v{hex}").out, "61c3bc0a")
 
 
 def test_lines_with_keys_and_nulls(t):

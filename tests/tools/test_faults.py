@@ -262,6 +262,120 @@ class Denying:
         return brokers + struct.pack(">ii", 1, count) + topics
 
 
+class FullDisk(Denying):
+    """A broker that has topic "x", and no room for a record of it."""
+
+    def answer(self, api, version, request):
+        def text(word):
+            return struct.pack(">h", len(word)) + word
+        if api == 18:  # Produce v8, Metadata v1, InitProducerId v0
+            ranges = [(0, 8, 8), (3, 1, 1), (18, 0, 0), (22, 0, 0)]
+            return struct.pack(">hi", 0 if version == 0 else 35, len(ranges)) + \
+                b"".join(struct.pack(">hhh", *one) for one in ranges)
+        if api == 22:
+            return struct.pack(">ihqh", 0, 0, 1000, 0)
+        if api == 0:
+            return struct.pack(">i", 1) + text(b"x") + struct.pack(">iihqqqi", 1, 0, 56, -1, -1, -1, 0) + \
+                text(b"the disk of /data/x-0 is full") + struct.pack(">i", 0)
+        brokers = struct.pack(">ii", 1, 1) + text(b"127.0.0.1") + struct.pack(">ih", self.port, -1)
+        partition = struct.pack(">ihiiiiii", 1, 0, 0, 1, 1, 1, 1, 1)
+        return brokers + struct.pack(">iih", 1, 1, 0) + text(b"x") + struct.pack(">b", 0) + partition
+
+
+REFUSAL = "broker 1 refused it: KAFKA_STORAGE_ERROR: the disk of /data/x-0 is full"
+
+
+@no_broker
+def test_a_full_disk_of_the_broker_is_what_the_producer_tells(t):
+    address = "127.0.0.1:%d" % FullDisk(t).port
+    produce = ["kq-produce", "x", "-b", address]
+    ran = t.run(*produce, "-X", "delivery.timeout.ms=2s", "-X", "request.timeout.ms=1s",
+                stdin="a\n")
+    t.status(ran, 7)
+    t.equal(ran.err, "kq-produce: 1 record of 1 was not acknowledged (1 may have been written): "
+            "no acknowledgement within 2s (delivery.timeout.ms): " + REFUSAL +
+            " [KQ_DEADLINE_PASSED]\n  try: kq explain KAFKA_STORAGE_ERROR\n"
+            "  see: kq explain KQ_DEADLINE_PASSED\n")
+    ran = t.status(t.run(*produce, "-t", "1s", stdin="a\n"), 7)
+    t.contains(ran.err, "the time was up before the broker answered: " + REFUSAL)
+    ran = t.status(t.run(*produce, "-t", "1s", "-f", "jsonl", stdin='{"value":"a"}\n'), 7)
+    t.contains(json.loads(ran.err)["error"]["message"], REFUSAL)
+
+
+@no_broker
+def test_a_producer_that_waits_says_on_what(t):
+    address = "127.0.0.1:%d" % FullDisk(t).port
+    for quiet in [[], ["-q"]]:
+        producer = t.start("kq-produce", "x", "-b", address, *quiet)
+        producer.stdin.write(b"a\n")
+        producer.stdin.close()
+        if not quiet:
+            warning = b"kq-produce: warning: still waiting: " + REFUSAL.encode() + b"\n"
+            t.equal(read_until(producer.stderr.fileno(), b"\n", 8), warning)
+        else:
+            time.sleep(1)
+        producer.send_signal(signal.SIGINT)  # what was read has five seconds
+        t.equal(wait_for(producer, 7), 130)
+        said = producer.stderr.read().decode()
+        t.contains(said, "a signal came, and the broker had not answered: " + REFUSAL)
+        t.equal(said.count("kq-produce: "), 1, said)
+
+
+@no_broker
+def test_a_producer_that_waits_shows_on_a_terminal_on_what(t):
+    address = "127.0.0.1:%d" % FullDisk(t).port
+    t.file("in", "a\n")
+    process, terminal = t.start_on_terminal("kq-produce", "x", "in", "-b", address,
+                                            env={"COLUMNS": "200"})
+    read_until(terminal, b"/data/x-0 is full (1 record", 3)
+    process.kill()
+
+
+def test_progress_is_no_reason_to_give_up_what_is_on_its_way(t):
+    broker = t.another_broker()
+    at = ["-b", broker.address]
+    t.status(t.run("kq-topics", "create", "x", *at), 0)
+    producer = t.start("kq-produce", "x", *at, "-v")
+    read_until(producer.stderr.fileno(), b"# Metadata ")
+    os.kill(broker.process.pid, signal.SIGSTOP)
+    try:
+        producer.stdin.write(b"a\n")
+        producer.stdin.close()
+        time.sleep(0.5)
+        producer.send_signal(signal.SIGUSR1)
+        read_until(producer.stderr.fileno(), b"1 not yet acknowledged")
+    finally:
+        os.kill(broker.process.pid, signal.SIGCONT)
+    t.equal(wait_for(producer), 0)
+    t.equal(t.run("kq-consume", "x", *at).out, "a\n")
+
+
+def test_a_follower_whose_broker_is_gone_says_so(t):
+    broker = t.another_broker()
+    at = ["-b", broker.address]
+    t.status(t.run("kq-topics", "create", "x", *at), 0)
+    t.status(t.run("kq-produce", "x", *at, stdin="a\n"), 0)
+    follower = t.start("kq-consume", "x", *at, "-F", "-t", "8s")
+    read_until(follower.stdout.fileno(), b"a\n")
+    broker.process.kill()
+    broker.process.wait()
+    said = read_until(follower.stderr.fileno(), b"\n", 8).decode()
+    t.contains(said, "kq-consume: warning: still waiting: ")
+    t.contains(said, broker.address)
+    t.true(wait_for(follower, 8) in (5, 7), "it ends with the deadline")
+    t.contains(follower.stderr.read().decode(), broker.address)
+
+
+@no_broker
+def test_a_silent_server_is_told_of_where_nothing_is_drawn(t):
+    address = t.server()
+    ran = t.run("kq-topics", "list", "-b", address, "-t", "6s")
+    t.true(ran.status in (5, 7), str(ran))
+    t.equal(ran.err.splitlines()[0], "kq-topics: warning: still waiting for " + address)
+    ran = t.run("kq-topics", "list", "-b", address, "-t", "6s", "-q")
+    t.true("warning" not in ran.err, ran.err)
+
+
 @no_broker
 def test_a_broker_that_denies_is_exit_6(t):
     address = "127.0.0.1:%d" % Denying(t).port

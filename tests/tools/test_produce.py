@@ -90,14 +90,20 @@ def test_bad_input_stops_with_its_place_or_is_skipped(t):
     path = t.file("in", '{"value":"1"}\nnonsense\n{"value":"2"}\n')
     ran = t.run("kq-produce", name, path, "-f", "jsonl")
     t.status(ran, 8)
-    t.contains(ran.err, path + ":2:15: ")
+    t.contains(ran.err, path + ":2:1: an object is wanted")
+    ran = t.run("kq-produce", name, "-f", "jsonl", stdin='\n{"value":"x" "key":1}\n')
+    t.contains(t.status(ran, 8).err, """-:2:14: ',' or '}' is wanted""")
     t.equal(t.run("kq-consume", name).out, "1\n", "what came before was sent")
     ran = t.run("kq-produce", name, path, "-f", "jsonl", "--skip-bad")
     t.status(ran, 0)
     t.contains(ran.err, "warning: skipped 1 bad record")
     t.equal(t.run("kq-consume", name).out, "1\n1\n2\n")
     ran = t.run("kq-produce", name, "-K", ":", stdin="a:1\nb\n")
-    t.contains(t.status(ran, 8).err, "-:2:5: no key separator ':'")
+    t.contains(t.status(ran, 8).err, "-:2:1: no key separator ':'")
+    ran = t.run("kq-produce", name, "-f", "%k %T\\n", stdin="a 1\nbc x\n")
+    t.contains(t.status(ran, 8).err, "-:2:4: 'x' is no number for %T")
+    ran = t.run("kq-produce", name, "-f", "%p %v\\n", stdin="0 a\n7 b\n")
+    t.contains(t.status(ran, 3).err, "-:2:1: '%s' has partitions 0 to 0, not 7" % name)
     ran = t.run("kq-produce", name, "-f", "frame", stdin="not a frame at all")
     t.contains(t.status(ran, 8).err, "-:1:1: no record frame begins here")
     ran = t.run("kq-produce", name, "-f", "frame", "--skip-bad", stdin="not a frame at all")
@@ -138,7 +144,7 @@ def test_a_record_that_is_too_large_is_named(t):
     name = t.topic()
     ran = t.run("kq-produce", name, stdin="small\n" + "x" * 2_000_000 + "\n")
     t.status(ran, 3)
-    t.contains(ran.err, "-:2:7: ")
+    t.contains(ran.err, "-:2:1: ")
     t.contains(ran.err, "[MESSAGE_TOO_LARGE]")
     t.equal(t.run("kq-consume", name).out, "small\n")
     # Over the topic's limit, though not over ours.
@@ -150,6 +156,18 @@ def test_a_record_that_is_too_large_is_named(t):
     t.contains(ran.err, "  try: kq-topics create NAME -c max.message.bytes=16MiB")
     t.fails(4, "cannot write to 'a b': the topic name is not allowed", "kq-produce", "a b",
             stdin="x\n")
+
+
+def test_a_full_disk_refuses_records_with_a_word(t):
+    t.broker = t.another_broker("--data", os.path.join(t.small_disk(24 << 20), "data"))
+    name = t.topic()
+    lines = ("y" * 999 + "\n") * 40_000
+    ran = t.run("kq-produce", name, "-X", "delivery.timeout.ms=3s", "-X", "request.timeout.ms=1s",
+                stdin=lines)
+    t.status(ran, 3)
+    t.contains(ran.err, "broker 1 refused it: KAFKA_STORAGE_ERROR: the disk of ")
+    t.contains(ran.err, name + "-0 is full")
+    t.true(len(t.run("kq-consume", name).out) > 1000, "nothing can be read any more")
 
 
 def test_batches_are_cut_to_what_the_topic_takes(t):
