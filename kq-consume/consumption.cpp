@@ -2,6 +2,7 @@
 #include "consumption.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include "cli/encodings.hpp"
 #include "cli/text.hpp"
@@ -10,6 +11,16 @@
 
 namespace kq {
 namespace {
+
+// In the order of their first mention.
+std::vector<std::string> without_repetitions(const std::vector<std::string>& names) {
+    std::vector<std::string> once;
+    std::set<std::string_view> seen;
+    for (const std::string& name : names) {
+        if (seen.insert(name).second) once.push_back(name);
+    }
+    return once;
+}
 
 bool may_be_past_the_end(const Position& position) {
     return position.kind == Position::Kind::offset || position.kind == Position::Kind::start;
@@ -113,7 +124,7 @@ int Consumption::failed(const Error& error) {
 
 Result<std::vector<std::string>> Consumption::topic_names() {
     const bool globs = std::any_of(options_.topics.begin(), options_.topics.end(), is_glob);
-    if (!globs) return options_.topics;
+    if (!globs) return without_repetitions(options_.topics);
     KQ_LET(auto own, access_.consumer_options());
     Admin admin(access_.runtime(), std::move(own.client));
     admin.set_deadline(access_.deadline());
@@ -130,8 +141,7 @@ Result<std::vector<std::string>> Consumption::topic_names() {
         if (names.size() == before) return no_such_topic(name, {});
     }
     std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
-    return names;
+    return without_repetitions(names);
 }
 
 Status Consumption::assign() {

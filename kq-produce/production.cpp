@@ -15,7 +15,11 @@ namespace {
 // What is under way when a signal comes may take this long to be acknowledged.
 constexpr std::chrono::seconds patience_after_signal{5};
 
-constexpr std::chrono::seconds topic_appears_within{5};
+// Before the wait for it would be told of.
+constexpr std::chrono::seconds topic_appears_within{4};
+
+// Of the 16MiB that a `try:` speaks of, all but what surrounds a record.
+constexpr std::size_t suggested_request_bytes = (std::size_t{16} << 20) - 4096;
 
 std::size_t size_of(const PipedRecord& record) {
     return (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
@@ -235,6 +239,7 @@ Status Production::send(const PipedRecord& record) {
             bool of_record = code == Errc::message_too_large ||
                              code == Errc::record_list_too_large ||
                              code == Errc::unknown_topic_or_partition;
+            refused_bytes_ = size_of(record);
             return Error{code, (of_record ? reader_.where() + ": " : "") + sent.error().message};
         }
     }
@@ -364,7 +369,8 @@ int Production::finish(const Status& outcome) {
         const bool something_worked = producer_ && producer_->stats().records_acked > 0;
         const int own = exit_of(problem);
         if (own == exit_refused && something_worked) problem.exit = exit_partial;
-        if (outcome.code() == Errc::message_too_large) {
+        if (outcome.code() == Errc::message_too_large && refused_bytes_ > 0 &&
+            refused_bytes_ < suggested_request_bytes) {
             problem.tries = {
                 same_command(console.process(), console.tool(), {}, "-X max.request.size=16MiB")};
         }

@@ -90,6 +90,7 @@ private:
     std::uint64_t records_ = 0;
     std::uint64_t bytes_ = 0;  // of keys and values
     std::uint64_t skipped_ = 0;
+    std::size_t refused_bytes_ = 0;  // of the record that the producer did not take
 };
 
 }  // namespace kq

@@ -12,11 +12,15 @@ constexpr std::size_t told_max = 5;  // different reasons in a row
 
 TroubleNotes::TroubleNotes(Console& console, Loop& loop, Ask ask, Draw draw)
     : console_(console), loop_(loop), ask_(std::move(ask)), draw_(std::move(draw)), timer_(loop) {
+    loop_.assert_here();
     look_again();
 }
 
 void TroubleNotes::look_again() {
-    timer_.set_after(silence_max, [this] { look(); });
+    timer_.set_after(silence_max, [this] {
+        loop_.assert_here();
+        look();
+    });
 }
 
 void TroubleNotes::look() {

@@ -33,15 +33,15 @@ public:
     static constexpr std::chrono::seconds silence_elsewhere_max{5};  // in a log file, say
 
 private:
-    void look();
-    void look_again();
+    void look() KQ_ON(loop_);
+    void look_again() KQ_ON(loop_);
 
     Console& console_;
     Loop& loop_;
-    Ask ask_;
-    Draw draw_;
-    Timer timer_;
-    std::set<std::string> told_;  // since all was well
+    const Ask ask_;
+    const Draw draw_;
+    Timer timer_ KQ_OWNED_BY(loop_);
+    std::set<std::string> told_ KQ_OWNED_BY(loop_);  // since all was well
 };
 
 }  // namespace kq

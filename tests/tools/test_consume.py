@@ -80,6 +80,8 @@ def test_topics_by_globs(t):
         t.status(t.run("kq-produce", name, stdin=name + "\n"), 0)
     t.equal(sorted(t.run("kq-consume", "gl.*").out.split()), ["gl.a", "gl.b"])
     t.fails(4, "no topic matches 'gx.*'", "kq-consume", "gx.*")
+    got = t.status(t.run("kq-consume", "gl.b", "gl.a", "gl.b"), 0).out
+    t.equal(sorted(got.split()), ["gl.a", "gl.b"], "named twice, read once")
 
 
 def test_counts(t):

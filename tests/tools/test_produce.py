@@ -147,6 +147,9 @@ def test_a_record_that_is_too_large_is_named(t):
     t.contains(ran.err, "-:2:1: ")
     t.contains(ran.err, "[MESSAGE_TOO_LARGE]")
     t.equal(t.run("kq-consume", name).out, "small\n")
+    t.contains(ran.err, "  try: kq-produce %s -X max.request.size=16MiB\n" % name)
+    ran = t.status(t.run("kq-produce", name, stdin="x" * (17 << 20)), 4)
+    t.true("max.request.size=16MiB" not in ran.err, "advice that does not help: " + ran.err)
     # Over the topic's limit, though not over ours.
     small = t.topic(1, None, "-c", "max.message.bytes=1000")
     ran = t.run("kq-produce", small, stdin="x" * 5000 + "\n")
