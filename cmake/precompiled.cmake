@@ -1,8 +1,13 @@
-# Precompiled headers: the standard ones. In the builds of ./check one is made for all targets, and
-# one for all tests with Catch2's too: compilers take it as long as the flags agree, and complain
-# where they do not. In the builds one works with every target has its own.
-set(KQ_SHARED_PCH ${CMAKE_UNITY_BUILD})  # tests are no units, and share it all the same
-if(KQ_PCH AND KQ_SHARED_PCH)
+# What unit tests are compiled with beside the rest: compilers optimize assertions at length, and
+# nobody waits for them.
+function(kq_test_options target)
+    target_compile_definitions(${target} PRIVATE CATCH_CONFIG_FAST_COMPILE)
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+endfunction()
+
+# Precompiled headers: the standard ones, made once for all targets, and once for all tests with
+# Catch2's too. Compilers take them as long as the flags agree, and complain where they do not.
+if(KQ_PCH)
     # What some outside libraries put on the command line everybody must have then.
     target_compile_definitions(kq_options INTERFACE
         $<TARGET_PROPERTY:Poco::Foundation,INTERFACE_COMPILE_DEFINITIONS>)
@@ -17,13 +22,14 @@ if(KQ_PCH AND KQ_SHARED_PCH)
             target_precompile_headers(kq_pch_${kind} PRIVATE ${kq_pch_${kind}})
         endif()
     endforeach()
+    if(KQ_TESTS)
+        kq_test_options(kq_pch_test)
+    endif()
 endif()
 
 # kq_precompile(TARGET std|test)
 function(kq_precompile target kind)
-    if(KQ_PCH AND KQ_SHARED_PCH)
+    if(KQ_PCH)
         target_precompile_headers(${target} REUSE_FROM kq_pch_${kind})
-    elseif(KQ_PCH)
-        target_precompile_headers(${target} PRIVATE ${CMAKE_SOURCE_DIR}/cmake/precompiled.hpp)
     endif()
 endfunction()
