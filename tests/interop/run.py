@@ -31,7 +31,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kq-int
 REQUIRED = os.environ.get("CI") == "true"
 FETCH_ATTEMPTS = 3
 MODULES = ["kcat_tests", "librdkafka_tests", "kafka_python_tests", "java_tests", "disk_tests",
-           "directory_tests", "fault_tests", "bad_input_tests"]
+           "directory_tests", "fault_tests", "metadata_log_tests", "bad_input_tests"]
 
 
 def fetched(name, sources, make):
