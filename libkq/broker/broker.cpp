@@ -85,8 +85,9 @@ Status Broker::open_directories() {
     if (std::find(dirs.begin(), dirs.end(), metadata_directory_) == dirs.end()) {
         dirs.push_back(metadata_directory_);
     }
-    // Before anything changes: a directory of a newer version is left as it is.
-    KQ_TRY(check_metadata_directory(seams_.files, metadata_directory_));
+    // Before anything changes: a directory of a newer version, or one that lost what it should
+    // hold, is left as it is.
+    KQ_TRY(check_metadata_directory(seams_.files, metadata_directory_, dirs));
     for (const auto& path : dirs) {
         KQ_LET(auto directory, LogDirectory::open(seams_.files, path, seams_.log));
         directories_.push_back(std::move(directory));

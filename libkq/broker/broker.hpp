@@ -68,7 +68,7 @@ public:
     // `on_ready` once clients are served, or with what kept them from it. `on_failed` when a broker
     // that runs can no longer (its metadata is lost, all its disks are): stop() is still owed.
     void start(Callback<void(Status)> on_ready, Callback<void(Error)> on_failed);
-    // `clean`: everything was closed and every marker written.
+    // `clean`: everything was closed, and every directory marked that deserves it.
     void stop(Callback<void(bool clean)> on_stopped);
     // The process dies here and now: no answer is given, no file written. For the simulator.
     void abandon();

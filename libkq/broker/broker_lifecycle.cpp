@@ -226,8 +226,11 @@ void Broker::close_logs(std::shared_ptr<Stopping> stopping) {
         seams_.control.assert_here();
         stopping->clean = stopping->clean && clean;
         phase_ = Phase::stopped;
-        if (never_served_) leave_no_trace();
-        seams_.log.info("broker has stopped", {kv("id", id_), kv("clean", stopping->clean)});
+        if (never_served_) {
+            leave_no_trace();  // its error is all there is to say
+        } else {
+            seams_.log.info("broker has stopped", {kv("id", id_), kv("clean", stopping->clean)});
+        }
         std::exchange(stopping->on_stopped, nullptr)(stopping->clean);
     });
 }

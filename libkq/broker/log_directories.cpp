@@ -445,6 +445,24 @@ void LogDirectories::fail_here(std::uint32_t directory, const Error& why) {
         listener(directory, why);
 }
 
+void LogDirectories::leave_unmarked(std::uint32_t directory) {
+    loop_.post([this, directory] {
+        loop_.assert_here();
+        state_[directory].unmarked = true;
+    });
+}
+
+// After a crash a log that nobody opened is as the crash left it: only opening it finds out what it
+// holds.
+bool LogDirectories::deserves_marker(std::uint32_t directory) const {
+    if (state_[directory].unmarked) return false;
+    if (directories_[directory]->last_stop() == LastStop::clean) return true;
+    return std::none_of(holders_.begin(), holders_.end(), [&](const auto& entry) {
+        const Holder& holder = entry.second;
+        return holder.directory == directory && holder.on_disk && !holder.leaving;
+    });
+}
+
 bool LogDirectories::is_online(std::uint32_t directory) const {
     loop_.assert_here();
     return state_[directory].online;
@@ -457,11 +475,19 @@ void LogDirectories::stop(bool clean, BrokerEpoch epoch, Callback<void(bool clea
     for (std::uint32_t i = 0; i < state_.size(); ++i) {
         write_checkpoints(i);
         if (!clean) continue;
+        if (!deserves_marker(i)) {
+            logger_.info("a log directory was not opened to its end; the next start will check it",
+                         {kv("directory", path(i))});
+            continue;
+        }
+        // Who never registered leaves the word of the one before.
+        const auto known =
+            epoch.value >= 0 ? std::optional(epoch) : directories_[i]->clean_broker_epoch();
         // Behind the checkpoints in the queue: the marker is the last that is written.
         run_job<Status>(
             i,
-            [files = directories_[i], epoch, online = state_[i].online] {
-                return online ? files->mark_clean(epoch) : done();
+            [files = directories_[i], known, online = state_[i].online] {
+                return online ? files->mark_clean(known.value_or(BrokerEpoch{-1})) : done();
             },
             [this, i](Status marked) {
                 loop_.assert_here();

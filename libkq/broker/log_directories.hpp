@@ -79,6 +79,8 @@ public:
               std::vector<PartitionCheckpoint> partitions);
     void note(std::uint32_t directory, std::size_t set, std::vector<PartitionCheckpoint> partitions,
               Loop& asking, Callback<void(Status)> on_written);
+    // A log there was not opened to its end, or never closed: the next start looks at all of them.
+    void leave_unmarked(std::uint32_t directory);
     // A write or sync failed there. Everybody who listens hears of it once.
     void fail(std::uint32_t directory, const Error& why);
 
@@ -90,8 +92,9 @@ public:
     // deletes what was renamed for deletion by an earlier run. Once, with the first image.
     void sweep(const MetadataState& image, BrokerId self);
     // Writes the last checkpoints; with `clean` the clean markers of the directories that are
-    // online. Nothing else may be under way. on_stopped(clean) tells whether every one has its
-    // marker.
+    // online. One of which not every log was opened and closed gets it only where nothing in it was
+    // touched since the last clean stop. Nothing else may be under way. on_stopped(clean) tells
+    // whether every one has the marker that it deserves.
     void stop(bool clean, BrokerEpoch epoch, Callback<void(bool clean)> on_stopped);
     bool is_online(std::uint32_t directory) const;
 
@@ -117,6 +120,7 @@ private:
         LogDirectory* files = nullptr;
         Uuid id;
         bool online = true;
+        bool unmarked = false;  // leave_unmarked()
         std::size_t partitions = 0;
         OffsetsByPartition first_high_watermarks;   // as the checkpoint file had them at the start
         std::map<TopicPartition, OpenHints> hints;  // of what lay there
@@ -136,6 +140,7 @@ private:
     void rename_away(const TopicPartition& name, Renaming why, Millis delay) KQ_ON(loop_);
     void free_name(std::uint32_t directory, const TopicPartition& name) KQ_ON(loop_);
     void unlink_later(std::uint32_t directory, std::string path, Millis delay) KQ_ON(loop_);
+    bool deserves_marker(std::uint32_t directory) const KQ_ON(loop_);
     std::optional<std::uint32_t> choose(const Uuid& wanted) const KQ_ON(loop_);
     void write_checkpoints(std::uint32_t directory) KQ_ON(loop_);
     void on_checkpoints_written(std::uint32_t directory, const Status& written) KQ_ON(loop_);

@@ -245,7 +245,12 @@ void PartitionSet::close_all() {
     std::vector<std::pair<TopicIdPartition, Log*>> logs;
     for (const auto& [id, hosted] : hosted_) {
         Log* log = hosted->partition.log();
-        if (log == nullptr || !hosted->directory.has_value()) continue;
+        if (!hosted->directory.has_value()) continue;
+        if (log == nullptr) {
+            // It could not be opened, or was being opened when the end came.
+            directories_.leave_unmarked(*hosted->directory);
+            continue;
+        }
         if (log->failed() || !directory_states_[*hosted->directory].online) {
             closing->clean = false;
             continue;

@@ -43,6 +43,19 @@ Result<std::string> some_partition(FileSystem& files, const std::vector<std::str
     return std::string();
 }
 
+// A quorum that once ran in a directory is known by the partitions beside it.
+Status check_not_lost(FileSystem& files, const std::string& directory,
+                      const std::vector<std::string>& log_dirs) {
+    KQ_LET(const bool has_quorum, holds_quorum(files, directory));
+    if (has_quorum) return done();
+    KQ_LET(const auto partition, some_partition(files, log_dirs));
+    if (partition.empty()) return done();
+    return Error(Errc::unsupported, "the metadata log in " + directory + " is gone, and " +
+                                        partition +
+                                        " belongs to a cluster that it described: put the log "
+                                        "back, or move the partitions away and start anew");
+}
+
 Status write_bootstrap(FileSystem& files, const std::string& directory, WallTime now) {
     return write_snapshot(files, bootstrap_path(directory), {Epoch{0}, WallTime{}, {}}, now,
                           [](const auto& write) -> Status {
@@ -66,7 +79,9 @@ Status check_level(const wire::MetadataRecord& record) {
 
 }  // namespace
 
-Status check_metadata_directory(FileSystem& files, const std::string& directory) {
+Status check_metadata_directory(FileSystem& files, const std::string& directory,
+                                const std::vector<std::string>& log_dirs) {
+    KQ_TRY(check_not_lost(files, directory, log_dirs));
     bool any = false;
     KQ_TRY(
         scan_metadata_records(files, log_path(directory), [&](const RecordView& record) -> Status {
@@ -85,13 +100,7 @@ Status check_metadata_directory(FileSystem& files, const std::string& directory)
 Status prepare_metadata_directory(FileSystem& files, const NewDirectory& node, WallTime now) {
     KQ_LET(const bool has_quorum, holds_quorum(files, node.directory));
     if (has_quorum) return done();
-    KQ_LET(const auto partition, some_partition(files, node.log_dirs));
-    if (!partition.empty()) {
-        return Error(Errc::unsupported,
-                     "the metadata log in " + node.directory + " is gone, and " + partition +
-                         " belongs to a cluster that it described: put the log back, or move the "
-                         "partitions away and start anew");
-    }
+    KQ_TRY(check_not_lost(files, node.directory, node.log_dirs));
     // Kafka's format step with static voters leaves a bootstrap.checkpoint and nothing else. Ours
     // comes after the voters, so that a crash in between is not taken for that.
     if (files.exists(bootstrap_path(node.directory))) return done();

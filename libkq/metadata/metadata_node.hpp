@@ -44,9 +44,11 @@ struct DeleteTopicsResponse;
 }  // namespace wire
 
 // Reads everything in a metadata directory and changes nothing: `unsupported` when it holds a
-// record or metadata.version that this build does not know. Blocks: before the log directories are
-// opened, which changes them. A directory that is not there is fine.
-Status check_metadata_directory(FileSystem& files, const std::string& directory);
+// record or metadata.version that this build does not know, or when it is empty though partitions
+// lie in the log directories; corrupt_file when committed records are missing. Blocks: before the
+// log directories are opened, which changes them. A directory that is not there is fine.
+Status check_metadata_directory(FileSystem& files, const std::string& directory,
+                                const std::vector<std::string>& log_dirs);
 
 struct MetadataSeams {
     Loop& loop;

@@ -260,6 +260,10 @@ TEST_CASE("a metadata log that was lost is not made anew under the partitions", 
     REQUIRE(remove_tree(world.files, MetadataWorld::log_directory()).ok());
     SECTION("with partitions there, start refuses") {
         REQUIRE(world.files.mkdir(std::string(MetadataWorld::directory) + "/orders-0").ok());
+        // Before anything is opened, and then.
+        CHECK(check_metadata_directory(world.files, MetadataWorld::directory,
+                                       {MetadataWorld::directory})
+                  .code() == Errc::unsupported);
         const auto started = world.start();
         REQUIRE_FALSE(started.ok());
         CHECK(started.code() == Errc::unsupported);
@@ -312,8 +316,10 @@ TEST_CASE("newer metadata is refused before anything is touched", "[metadata]") 
     world.start_broker(PreviousStop::first_start);
     REQUIRE(world.create("t").topics[0].error_code == 0);
     world.stop();
-    CHECK(check_metadata_directory(world.files, MetadataWorld::directory).ok());
-    CHECK(check_metadata_directory(world.files, "/nowhere").ok());
+    CHECK(
+        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory})
+            .ok());
+    CHECK(check_metadata_directory(world.files, "/nowhere", {"/nowhere"}).ok());
 
     // A batch behind the end of the log, as a newer controller would have written it.
     const auto path = MetadataWorld::log_directory() + "/00000000000000000000.log";
@@ -343,14 +349,17 @@ TEST_CASE("newer metadata is refused before anything is touched", "[metadata]") 
     REQUIRE(file->sync().ok());
     const auto syncs = world.files.sync_count();
     const auto bytes = world.files.used_bytes();
-    const auto refused = check_metadata_directory(world.files, MetadataWorld::directory);
+    const auto refused =
+        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory});
     CHECK(refused.code() == Errc::unsupported);
     CHECK(world.files.sync_count() == syncs);
     CHECK(world.files.used_bytes() == bytes);
 
     // A torn end is nobody's newer format.
     REQUIRE(file->truncate(log.size() + batch.size() - 1).ok());
-    CHECK(check_metadata_directory(world.files, MetadataWorld::directory).ok());
+    CHECK(
+        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory})
+            .ok());
 }
 
 TEST_CASE("a directory whose bootstrap file is newer is refused, too", "[metadata]") {
@@ -362,6 +371,7 @@ TEST_CASE("a directory whose bootstrap file is newer is refused, too", "[metadat
                                    wire::FeatureLevelRecord{"metadata.version", 99}, 0));
                            })
                 .ok());
-    CHECK(check_metadata_directory(world.files, MetadataWorld::directory).code() ==
-          Errc::unsupported);
+    CHECK(
+        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory})
+            .code() == Errc::unsupported);
 }
