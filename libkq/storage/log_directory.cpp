@@ -72,7 +72,15 @@ Status LogDirectory::take() {
 void LogDirectory::undo_making() {
     if (made_.empty()) return;
     if (made_.back() == path_) {
-        [[maybe_unused]] auto removed = remove_tree(files_, path_);
+        // First all of it at once and for good: a power cut must not leave half a directory that
+        // the next start takes for one whose log is lost.
+        std::string path = path_;
+        while (path.size() > 1 && path.ends_with('/'))
+            path.pop_back();
+        const std::string aside = path + ".undone";
+        if (files_.rename(path, aside).ok() && files_.sync_dir(parent_of(path)).ok()) {
+            [[maybe_unused]] auto removed = remove_tree(files_, aside);
+        }
         made_.pop_back();
     }
     lock_ = nullptr;

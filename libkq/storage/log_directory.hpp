@@ -58,7 +58,7 @@ public:
 
     // A first start that failed leaves no trace: removes the directory, and those above it that
     // open() made with it. Nothing where it was there before. Requires: nobody was served from it,
-    // nothing in it is in use.
+    // nothing in it is in use, and no other node has had a vote of it.
     void undo_making();
 
     // Nothing in a directory that no broker used yet.

@@ -81,6 +81,24 @@ TEST_CASE("a start that failed leaves no directory that was not there before",
         directory->undo_making();
         CHECK(files.list("/there").value().empty());
     }
+    SECTION("whole or not at all, whatever a power cut takes back") {
+        for (std::uint64_t seed = 0; seed < 50; ++seed) {
+            MemoryFileSystem disk{clock, MemoryFileSystem::CrashModel::on};
+            REQUIRE((disk.mkdir("/there").ok() && disk.sync_dir("/").ok()));
+            auto directory = LogDirectory::open(disk, "/there/d", Logger(sink)).value();
+            REQUIRE(directory->write_identity({"c", BrokerId{1}, Uuid{}}).ok());
+            REQUIRE(directory->mark_started().ok());
+            directory->undo_making();
+            SeededRandom random(seed);
+            disk.power_off(random);
+            CAPTURE(seed);
+            CHECK_FALSE(disk.exists("/there/d"));
+        }
+    }
+    SECTION("a slash at the end means the same") {
+        open("/there/d/").value()->undo_making();
+        CHECK(files.list("/there").value().empty());
+    }
     SECTION("but not if it holds something else") {
         auto directory = open("/there/a/b").value();
         REQUIRE(files.mkdir("/there/a/other").ok());
