@@ -12,7 +12,7 @@ import manuals
 import statuses
 
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "OUTPUT", "EXIT STATUS", "ENVIRONMENT",
-            "FILES", "SIGNALS", "EXAMPLES", "SEE ALSO"]
+            "FILES", "SIGNALS", "EXAMPLES", "DIAGNOSTICS", "SEE ALSO"]
 PROGRAMS = {"kq.1": [[]], "kq-topics.1": [["list"], ["describe"], ["create"], ["delete"]],
             "kq-produce.1": [[]], "kq-consume.1": [[]],
             "kq-broker.8": [[], ["run"], ["check"]]}
