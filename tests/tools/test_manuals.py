@@ -57,7 +57,8 @@ def test_every_program_has_its_page(t):
 def test_sections_stand_in_their_order(t):
     for page in PROGRAMS:
         found = [name.replace("\\ ", " ") for name in re.findall(r"^\.Sh (.*)$", source(page), re.M)]
-        t.equal(found, SECTIONS, page)
+        wanted = [name for name in SECTIONS if name != "DIAGNOSTICS" or page == "kq-broker.8"]
+        t.equal(found, wanted, page)
 
 
 @no_broker
