@@ -115,6 +115,7 @@ private:
     std::optional<Offset> empty_from_;  // the batches that were scanned last are empty, from here
     // What was found is told at once, or with the rest of what load() finds.
     bool loading_ = false;
+    bool fills_ = false;
     std::size_t told_;  // of the findings
     bool told_missing_;
     std::string why_missing_;

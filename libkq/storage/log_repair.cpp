@@ -197,6 +197,7 @@ Status LogLoader::reach_recovery_point(const OpenHints& hints) {
 // an empty batch. The snapshots are gone before it is there, for good: the next start would take
 // them for those of a log that reaches so far.
 Status LogLoader::begin_filling(Offset from) {
+    fills_ = true;
     tell();
     if (log_.epochs_.truncate_from_end(from)) ++log_.epochs_version_;
     auto beyond = [from](Offset at) { return at > from; };
@@ -257,9 +258,9 @@ void LogLoader::tell() {
         "records are missing",
         {kv("directory", log_.place_.directory), kv("offsets", text_of(report.missing)),
          kv("why", why_missing_), kv("kept", joined(report.kept)),
-         kv("advice",
-            "the rest is served; files of an earlier copy can be put back while the broker is "
-            "stopped")});
+         kv("advice", fills_ ? "the rest is served, and appends go on behind these offsets"
+                             : "the rest is served; a segment that was taken away can be put "
+                               "back while the broker is stopped")});
 }
 
 }  // namespace kq
