@@ -7,6 +7,7 @@
 #include "base/config.hpp"
 #include "base/config_file.hpp"
 #include "cli/text.hpp"
+#include "client/options.hpp"
 
 namespace kq {
 namespace {
@@ -53,12 +54,13 @@ public:
         KQ_TRY(read_client_file());
         KQ_TRY(read_variables());
         KQ_TRY(read_options());
+        console_.set_quiet(options_.quiet);
         KQ_TRY(apply_own_keys());
+        KQ_TRY(judge_properties());
         settings_.yes = options_.yes;
         settings_.dry_run = options_.dry_run;
         settings_.no_input = options_.no_input;
         settings_.verbose = options_.verbose;
-        console_.set_quiet(options_.quiet);
         return std::move(settings_);
     }
 
@@ -264,6 +266,26 @@ private:
             KQ_LET(settings_.protect, yes_or_no(own_["protect"]));
         }
         return apply_talk();
+    }
+
+    // Nobody shall believe in a property that does nothing.
+    Status judge_properties() {
+        std::string idle;
+        std::size_t idle_count = 0;
+        for (const auto& [name, setting] : settings_.properties) {
+            const auto fate = fate_of_property(scope_, name, setting.value);
+            if (fate.kind == PropertyFate::Kind::refused) {
+                const bool by_option = setting.origin == "--property";
+                return Error{Errc::usage, (by_option ? "option '--property'" : setting.origin) +
+                                              ": " + name + ": " + std::string(fate.why)};
+            }
+            if (fate.kind == PropertyFate::Kind::counts) continue;
+            idle += (idle_count++ == 0 ? "" : ", ") + name;
+        }
+        if (idle_count == 0) return done();
+        console_.warn(idle + (idle_count == 1 ? " has" : " have") + " no effect on " +
+                      console_.tool());
+        return done();
     }
 
     Status apply_talk() {

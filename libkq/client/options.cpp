@@ -20,20 +20,84 @@ bool is_of_another_client(ConfigScope scope, std::string_view key) {
     return false;
 }
 
-// Reads `properties` as settings of `scope`. A known setting that kq does not act on is refused
-// unless it says what kq does anyway: nobody shall believe in a setting that has no effect.
+// What would change what the user gets, and kq does not do. A name that ends in a dot stands for
+// all that begin so. kq-config.toml(5) lists them; tests/house/pages.py reads them here.
+struct Refusal {
+    std::string_view name;
+    std::string_view why;
+};
+constexpr std::string_view no_transactions = "transactions are not built yet";
+constexpr std::string_view no_groups = "groups are not built yet; each reader reads for itself";
+constexpr std::string_view no_classes = "kq loads no Java classes";
+constexpr std::string_view no_objects = "kq passes bytes on as they are";
+constexpr std::string_view no_security =
+    "encryption and authentication of clients are not built yet";
+constexpr Refusal refusals[] = {
+    {"bootstrap.controllers", "controllers cannot be asked yet; name brokers"},
+    {"config.providers", no_classes},
+    {"exclude.internal.topics", "globs leave internal topics out"},
+    {"group.id", no_groups},
+    {"group.instance.id", no_groups},
+    {"group.protocol", no_groups},
+    {"group.remote.assignor", no_groups},
+    {"interceptor.classes", no_classes},
+    {"key.deserializer", no_objects},
+    {"key.serializer", no_objects},
+    {"partitioner.class", no_classes},
+    {"sasl.", no_security},
+    {"security.protocol", "only PLAINTEXT is built so far"},
+    {"security.providers", no_classes},
+    {"ssl.", no_security},
+    {"transaction.two.phase.commit.enable", no_transactions},
+    {"transactional.id", no_transactions},
+    {"value.deserializer", no_objects},
+    {"value.serializer", no_objects},
+};
+
+const Refusal* find_refusal(std::string_view key) {
+    for (const Refusal& one : refusals) {
+        if (one.name == key || (one.name.ends_with('.') && key.starts_with(one.name))) return &one;
+    }
+    return nullptr;
+}
+
+// Whether kq without the setting does what this value asks for.
+bool says_what_is_done_anyway(const ConfigDef& def, std::string_view value) {
+    if (def.name.starts_with("sasl.") || def.name.starts_with("ssl.")) return false;
+    // Classes of Kafka's that pass bytes on, or UTF-8 as the bytes that it is.
+    constexpr std::string_view passing_on = "org.apache.kafka.common.serialization.";
+    if (def.name.ends_with("serializer") && value.starts_with(passing_on)) {
+        value.remove_prefix(passing_on.size());
+        return value.starts_with("ByteArray") || value.starts_with("String");
+    }
+    if (def.fallback.kind != ConfigDefault::Kind::value) return false;
+    auto canonical = canonical_config(def, value, ConfigSyntax::with_units);
+    auto fallback = canonical_config(def, def.fallback.text, ConfigSyntax::kafka);
+    if (!canonical.ok() || !fallback.ok()) return false;
+    const bool any_case = def.valid.kind == ConfigValid::Kind::words_any_case;
+    const auto same = [any_case](char a, char b) {
+        const auto upper = [](char c) {
+            return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+        };
+        return a == b || (any_case && upper(a) == upper(b));
+    };
+    return std::equal(canonical.value().begin(), canonical.value().end(), fallback.value().begin(),
+                      fallback.value().end(), same);
+}
+
+// Reads `properties` as settings of `scope`. Nobody shall believe in a setting that has no effect:
+// what matters is refused here, of the rest the programs tell.
 Result<ConfigSet> settings_of(ConfigScope scope, const Properties& properties) {
     ConfigSet settings(scope);
     for (const auto& [key, value] : properties) {
         const auto* def = find_config(scope, key);
         if (def == nullptr && is_of_another_client(scope, key)) continue;
+        const auto fate = fate_of_property(scope, key, value);
+        if (fate.kind == PropertyFate::Kind::refused) {
+            return Error{Errc::usage, key + ": " + std::string(fate.why)};
+        }
         auto status = settings.set(key, value, ConfigSyntax::with_units);
         if (!status.ok()) return Error{Errc::usage, status.error().message};
-        if (def != nullptr && def->effect == ConfigEffect::accepted &&
-            (def->name.starts_with("sasl.") || def->name.starts_with("ssl."))) {
-            return Error{Errc::usage,
-                         key + ": encryption and authentication of clients are not built yet"};
-        }
     }
     return settings;
 }
@@ -55,16 +119,6 @@ Result<std::vector<Endpoint>> bootstrap_of(const ConfigSet& settings) {
 Result<ClientOptions> client_options(const ConfigSet& settings) {
     ClientOptions options;
     KQ_LET(options.bootstrap, bootstrap_of(settings));
-    if (settings.is_set("security.protocol")) {
-        auto protocol = settings.text("security.protocol");
-        std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](char c) {
-            return 'a' <= c && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-        });
-        if (protocol != "PLAINTEXT") {
-            return Error{Errc::usage,
-                         "security.protocol=" + protocol + ": only PLAINTEXT is built so far"};
-        }
-    }
     if (settings.is_set("client.id")) options.client_id = settings.text("client.id");
     options.request_timeout = settings.duration("request.timeout.ms");
     options.retry_backoff = settings.duration("retry.backoff.ms");
@@ -112,6 +166,19 @@ Status settle_idempotence(const ConfigSet& settings, ProducerOptions& options) {
 }
 
 }  // namespace
+
+PropertyFate fate_of_property(ConfigScope scope, std::string_view key, std::string_view value) {
+    const auto* def = find_config(scope, key);
+    if (def == nullptr) {
+        return {is_of_another_client(scope, key) ? PropertyFate::Kind::has_no_effect
+                                                 : PropertyFate::Kind::counts};
+    }
+    if (def->effect == ConfigEffect::acted_on) return {};
+    const auto* refusal = find_refusal(key);
+    if (refusal == nullptr) return {PropertyFate::Kind::has_no_effect};
+    if (says_what_is_done_anyway(*def, value)) return {};
+    return {PropertyFate::Kind::refused, refusal->why};
+}
 
 Result<AddressOverride> AddressOverride::parse(std::string_view text) {
     auto equals = text.find('=');

@@ -5,7 +5,7 @@
 // shape    from_properties() takes Kafka's names and values in their units (CLI units too: 5s,
 //          1MiB); the fields' defaults are Kafka's
 // errors   usage  an unknown key (the nearest one is named), a value outside its range, two values
-//          that contradict each other, or a setting for something that is not built
+//          that contradict each other, or one that fate_of_property() refuses
 // source   Kafka 4.3 configuration: "Producer Configs", "Consumer Configs", "Admin Configs"
 #pragma once
 
@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "base/config_def.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "net/network.hpp"
@@ -26,6 +27,16 @@ namespace kq {
 class ExchangeObserver;
 
 using Properties = std::map<std::string, std::string>;
+
+// What becomes of a property that Kafka's clients have. kq's act on some. Of the others those are
+// refused that would change what the user gets; the rest only tunes what kq does in its own way.
+struct PropertyFate {
+    enum class Kind : std::uint8_t { counts, has_no_effect, refused };
+    Kind kind = Kind::counts;
+    std::string_view why = {};  // it is refused
+};
+// Requires: one of Kafka's clients has `key`. A value that says what kq does anyway counts.
+PropertyFate fate_of_property(ConfigScope scope, std::string_view key, std::string_view value);
 
 // Dial `to` where a broker advertises (or the bootstrap list says) `from`.
 struct AddressOverride {

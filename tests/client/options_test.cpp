@@ -86,6 +86,50 @@ TEST_CASE("what cannot be meant is refused with a reason", "[client]") {
     CHECK_THAT(options.error().message, !Catch::Contains("secret"));
 }
 
+TEST_CASE("every property of Kafka's clients counts, is told, or is refused", "[client]") {
+    using Kind = PropertyFate::Kind;
+    auto producer = [](std::string_view key, std::string_view value) {
+        return fate_of_property(ConfigScope::producer, key, value).kind;
+    };
+    auto consumer = [](std::string_view key, std::string_view value) {
+        return fate_of_property(ConfigScope::consumer, key, value).kind;
+    };
+    CHECK(producer("linger.ms", "5") == Kind::counts);
+    CHECK(producer("transactional.id", "tx") == Kind::refused);
+    CHECK(producer("transaction.timeout.ms", "5") == Kind::has_no_effect);
+    CHECK(producer("partitioner.class", "x") == Kind::refused);
+    CHECK(producer("interceptor.classes", "x") == Kind::refused);
+    CHECK(consumer("group.id", "g") == Kind::refused);
+    CHECK(consumer("max.poll.records", "abc") == Kind::has_no_effect);
+    CHECK(consumer("isolation.level", "read_committed") == Kind::counts);
+    // Another kind of client has it, and it does nothing here.
+    CHECK(producer("group.id", "g") == Kind::has_no_effect);
+    CHECK(consumer("linger.ms", "5") == Kind::has_no_effect);
+    // What kq does anyway.
+    CHECK(producer("interceptor.classes", "") == Kind::counts);
+    CHECK(producer("security.protocol", "plaintext") == Kind::counts);
+    const std::string classes = "org.apache.kafka.common.serialization.";
+    CHECK(producer("key.serializer", classes + "StringSerializer") == Kind::counts);
+    CHECK(producer("key.serializer", classes + "IntegerSerializer") == Kind::refused);
+    CHECK(consumer("value.deserializer", classes + "ByteArrayDeserializer") == Kind::counts);
+    CHECK(consumer("value.deserializer", "com.example.Avro") == Kind::refused);
+
+    for (auto scope : {ConfigScope::producer, ConfigScope::consumer, ConfigScope::admin}) {
+        for (const ConfigDef& def : config_defs(scope)) {
+            CAPTURE(def.name);
+            const auto fate = fate_of_property(scope, def.name, "?");
+            CHECK((fate.kind == Kind::counts) == (def.effect == ConfigEffect::acted_on));
+            CHECK((fate.kind == Kind::refused) == !fate.why.empty());
+            const bool security = def.name.starts_with("sasl.") || def.name.starts_with("ssl.") ||
+                                  def.name.starts_with("security.");
+            if (security) CHECK(fate.kind == Kind::refused);
+        }
+    }
+    CHECK(ProducerOptions::from_properties({{"transactional.id", "tx"}}).code() == Errc::usage);
+    CHECK(ConsumerOptions::from_properties({{"group.id", "g"}}).code() == Errc::usage);
+    CHECK(ConsumerOptions::from_properties({{"transactional.id", "tx"}}).ok());
+}
+
 TEST_CASE("an address override names both sides", "[client]") {
     auto rule = AddressOverride::parse("broker:9092=127.0.0.1:19092");
     REQUIRE(rule.ok());

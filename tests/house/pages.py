@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The manuals that are made from tables: kq-broker.toml(5) from base/config, kq-errors(7) from
-base/errors.def.
+"""The manuals that are made from tables: kq-broker.toml(5) and the properties in kq-config.toml(5)
+from base/config, kq-errors(7) from base/errors.def.
 
   tests/house/pages.py     writes them anew; the rules of the house say when they are out of date
 """
@@ -16,6 +16,8 @@ ROW = re.compile(
     r'KQ_(?P<internal>INTERNAL_)?CONFIG\("(?P<name>[^"]+)", (?P<type>\w+), (?P<fallback>"[^"]*"|\w+), '
     r'(?P<valid>\w+(?:\([^)]*\))?), (?P<mode>\w+), (?P<importance>\w+), "(?P<synonyms>[^"]*)", '
     r'(?P<unit>\w+), (?P<effect>\w+),\s*"(?P<sentence>[^"]*)"\)')
+CLIENT_ROW = re.compile(ROW.pattern.replace(r'CONFIG\("', r'CONFIG\((?P<scopes>[a-z |]+), "'))
+REFUSAL = re.compile(r'^    \{"([\w.]+)", \w+\},|^    \{"([\w.]+)", "', re.M)
 ERROR = re.compile(r'KQ_ERROR\(\w+, (-?\d+), "(\w+)", (true|false), "([^"]*)"\)')
 
 TYPES = {"boolean": "true or false", "string": "text", "int32": "number", "int16": "number",
@@ -175,6 +177,38 @@ log.dirs = ["/var/lib/kq"]
     return "\n".join(out) + "\n"
 
 
+def client_rows(root):
+    text = (root / "libkq/base/config/client.def").read_text()
+    return [m.groupdict() for m in CLIENT_ROW.finditer(text)]
+
+
+def config_toml(root):
+    """The page as it is, with its lists of properties made anew."""
+    page = (root / "man/kq-config.toml.5").read_text()
+    programs = {"producer": "kq-produce", "consumer": "kq-consume", "admin": "kq-topics"}
+    named = {}
+    for row in client_rows(root):
+        if row["effect"] == "acted_on":
+            scopes = row["scopes"].replace("clients", "producer|consumer|admin").split("|")
+            named.setdefault(row["name"], (row, []))[1].extend(programs[s.strip()] for s in scopes)
+    counting = []
+    for name, (row, users) in sorted(named.items()):
+        what = facts({**row, "fallback": "null"})
+        who = "every program" if len(users) == 3 else ", ".join(users)
+        counting.append(f".It Cm {escaped(name)}\n({escaped(what)}; {escaped(who)})\n" +
+                        sentences(row["sentence"]))
+    text = (root / "libkq/client/options.cpp").read_text()
+    table = text.split("refusals[] = {")[1].split("\n};")[0]
+    refused = [a or b for a, b in REFUSAL.findall(table)]
+    lists = {"counting": "\n".join(counting),
+             "refused": "\n".join(f".Cm {n}{'*' if n.endswith('.') else ''} ,"
+                                  for n in refused)[:-1] + "."}
+    for name, made in lists.items():
+        page = re.sub(rf'(\.\\" made: {name}\n).*?(\.\\" end\n)',
+                      lambda m: m[1] + made + "\n" + m[2], page, flags=re.S)
+    return page
+
+
 def errors(root):
     table = [(int(n), name, retriable == "true", text) for n, name, retriable, text in
              ERROR.findall((root / "libkq/base/errors.def").read_text())]
@@ -219,7 +253,8 @@ These are faults on this side, and never travel:
     return "\n".join(out) + "\n"
 
 
-PAGES = {"man/kq-broker.toml.5": broker_toml, "man/kq-errors.7": errors}
+PAGES = {"man/kq-broker.toml.5": broker_toml, "man/kq-config.toml.5": config_toml,
+         "man/kq-errors.7": errors}
 
 
 def main():

@@ -77,6 +77,49 @@ def test_properties_that_no_client_has_name_the_nearest(t):
 
 
 @no_broker
+def test_properties_that_would_change_what_one_gets_are_refused(t):
+    for program, key, why in [
+            ("kq-produce", "transactional.id=tx", "transactions are not built yet"),
+            ("kq-produce", "partitioner.class=x", "kq loads no Java classes"),
+            ("kq-produce", "interceptor.classes=x", "kq loads no Java classes"),
+            ("kq-produce", "value.serializer=x.Avro", "kq passes bytes on as they are"),
+            ("kq-consume", "interceptor.classes=x", "kq loads no Java classes"),
+            ("kq-consume", "group.id=g", "groups are not built yet"),
+            ("kq-topics", "ssl.truststore.location=x", "not built yet"),
+            ("kq-topics", "bootstrap.controllers=x:1", "controllers cannot be asked yet")]:
+        name = key.split("=")[0]
+        words = [program] + ONE_RUN[program]
+        t.fails(2, "%s: option '--property': %s: " % (program, name), *words, "-X", key)
+        t.fails(2, why, *words, "-X", key)
+        # Whoever says it: a file of Kafka's, a variable, the client file.
+        path = t.file("some.properties", key + "\n")
+        t.fails(2, "%s:1: %s: " % (path, name), *words, "-X", "@" + path)
+        variable = "KQ_" + name.upper().replace(".", "_")
+        t.fails(2, "%s: %s: " % (variable, name), *words, env={variable: key.split("=")[1]})
+    t.fails(2, "transactional.id", "kq-produce", "t", "--dry-run", "-X", "transactional.id=tx")
+
+
+def test_properties_without_effect_are_told_once(t):
+    name = t.topic()
+    t.status(t.run("kq-produce", name, stdin="a\n"), 0)
+    for words, told in [
+            (["kq-consume", name, "-X", "max.poll.records=7"], "max.poll.records has"),
+            (["kq-topics", "list", "-X", "max.poll.records=abc"], "max.poll.records has"),
+            (["kq-topics", "list", "-X", "linger.ms=5"], "linger.ms has"),
+            (["kq-produce", name, "-X", "group.id=g", "-X", "send.buffer.bytes=1MiB"],
+             "group.id, send.buffer.bytes have")]:
+        ran = t.status(t.run(*words, stdin=""), 0)
+        t.equal(ran.err, "%s: warning: %s no effect on %s\n" % (words[0], told, words[0]))
+        t.equal(t.run(*words, "-q", stdin="").err, "")
+    # A file serves all programs: what another one reads is no news, nor is what is done anyway.
+    path = t.file("client.properties", "linger.ms=5\ngroup.id=g\nsecurity.protocol=PLAINTEXT\n"
+                  "key.serializer=org.apache.kafka.common.serialization.StringSerializer\n")
+    ran = t.run("kq-produce", name, "-X", "@" + path, stdin="b\n")
+    t.equal((ran.status, ran.err), (0, ""))
+    t.equal(t.run("kq-consume", name).out, "a\nb\n")
+
+
+@no_broker
 def test_unknown_options_suggest_the_nearest(t):
     for program in CLIENTS:
         ran = t.fails(2, "unknown option '--bootstarp'", program, *ONE_RUN[program],
