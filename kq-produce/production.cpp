@@ -40,6 +40,10 @@ Status Production::prepare_options() {
     const Zone zone = options_.framing.utc ? Zone::utc : Zone::local;
     if (options_.at) {
         KQ_LET(at_, parse_when(*options_.at, access_.wall_now(), zone));
+        if (to_ms(*at_) < 0) {  // Kafka has no such timestamps: -1 is none
+            return Error{Errc::usage,
+                         "option '--at': " + in_quotes(*options_.at) + " is before 1970"};
+        }
     }
     if (options_.rate) {
         KQ_LET(rate_, parse_rate(*options_.rate));
@@ -358,6 +362,11 @@ int Production::finish(const Status& outcome) {
     }
     console.end_progress();
     tell_summary();
+    if (producer_ && producer_->stats().records_acked > 0) {
+        console.note_change(
+            counted(static_cast<std::int64_t>(producer_->stats().records_acked), "record") +
+            " acknowledged");
+    }
     // What the end of the time cut off is told once, with the records that it cost.
     const bool late =
         !access_.stop_wanted() && (outcome.code() == Errc::deadline_passed ||

@@ -45,6 +45,18 @@ Result<ChosenTopics> choose_topics(const ClusterAccess& access, Admin& admin,
     return chosen;
 }
 
+std::string listed(const std::vector<std::string>& names) {
+    constexpr std::size_t shown_max = 5;
+    std::string list;
+    for (std::size_t i = 0; i < names.size() && i < shown_max; ++i) {
+        list += (i == 0 ? "" : ", ") + visible(names[i]);
+    }
+    if (names.size() > shown_max) {
+        list += " and " + std::to_string(names.size() - shown_max) + " more";
+    }
+    return list;
+}
+
 namespace {
 
 // Bytes on the leaders' disks, by partition. Brokers that do not answer leave gaps.

@@ -136,6 +136,7 @@ int create_topics(ClusterAccess& access, const CreateOptions& options) {
     }
     if (!rows.value().for_people()) rows.value().finish();
     if (made.empty() || dry_run) return exit_of_items(exits);
+    console.note_change("created " + listed(made));
     if (auto ready = admin.wait_for_leaders(made); !ready.ok()) {
         return console.fail(access.problem("the topics are made, but not yet ready", ready.error(),
                                            admin.advertised_trouble()));

@@ -115,10 +115,12 @@ int delete_topics(ClusterAccess& access, const DeleteOptions& options) {
         names.push_back(topic.name);
     auto answers = admin.delete_topics(names);
     if (!answers.ok()) return failed(answers.error());
+    std::vector<std::string> gone;
     for (std::size_t i = 0; i < names.size(); ++i) {
         const Status& answer = answers.value()[i];
         if (answer.ok()) {
             say("deleted", i);
+            gone.push_back(names[i]);
             continue;
         }
         const Error& error = answer.error();
@@ -128,6 +130,7 @@ int delete_topics(ClusterAccess& access, const DeleteOptions& options) {
         exits.push_back(rows.value().fail(
             Problem{"cannot delete " + in_quotes(names[i]), error, names[i], {}}));
     }
+    if (!gone.empty()) console.note_change("deleted " + listed(gone));
     return finish();
 }
 

@@ -67,6 +67,9 @@ struct TopicSizes {
 };
 Result<TopicSizes> measure(Admin& admin, const std::vector<TopicDescription>& topics);
 
+// "a, b and 3 more", for a sentence.
+std::string listed(const std::vector<std::string>& names);
+
 // The topics that names and globs stand for, sorted by name; what stands for nothing is in
 // `missing`. No names: all of them.
 struct ChosenTopics {

@@ -161,7 +161,12 @@ int Console::finish(int exit) {
     end_progress();
     if (process_.signal() != 0) return exit_of_signal(process_.signal());
     if (flushed.ok() || output_error_told_) return exit;
-    return fail(Problem{{}, flushed.error()});
+    Problem problem{{}, flushed.error()};
+    if (!change_.empty()) {
+        problem.what = change_ + ", but it cannot be told";
+        problem.exit = exit_partial;
+    }
+    return fail(problem);
 }
 
 int Console::fail(const Problem& problem) {

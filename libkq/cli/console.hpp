@@ -73,6 +73,10 @@ public:
     void progress(std::string_view line, MonoTime now, bool force = false);
     void end_progress();
 
+    // "orders is made": output that cannot be written takes nothing of it back. finish() says so,
+    // and answers exit_partial.
+    void note_change(std::string what) { change_ = std::move(what); }
+
     // The end of the program: writes out what is left and answers the exit status, which is that
     // of the signal if one came, and exit_reader_gone if nobody took the output.
     int finish(int exit);
@@ -98,6 +102,7 @@ private:
     Bytes out_;
     std::optional<Error> output_error_;  // of the first write that failed: nothing more is written
     bool output_error_told_ = false;
+    std::string change_;  // what was done outside this process
     bool quiet_ = false;
     bool json_errors_ = false;
     When color_ = When::automatic;

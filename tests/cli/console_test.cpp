@@ -103,6 +103,19 @@ TEST_CASE("the end of a program tells signals, lost readers and full disks apart
         CHECK(console.finish(exit_ok) == 4);
         CHECK(process.err.starts_with("t: cannot write standard output: no space [KQ_DISK_FULL]"));
     }
+    SECTION("no room, but something was changed") {
+        process.output_error = Error{Errc::disk_full, "cannot write standard output: no space"};
+        REQUIRE(console.write("row\n").ok());
+        console.note_change("created a");
+        CHECK(console.finish(exit_ok) == exit_partial);
+        CHECK(process.err.starts_with("t: created a, but it cannot be told: cannot write"));
+    }
+    SECTION("something was changed, and told") {
+        REQUIRE(console.write("row\n").ok());
+        console.note_change("created a");
+        CHECK(console.finish(exit_ok) == exit_ok);
+        CHECK(process.err.empty());
+    }
     SECTION("no room is told once") {
         process.output_error = Error{Errc::disk_full, "cannot write standard output: no space"};
         REQUIRE(console.write("row\n").ok());

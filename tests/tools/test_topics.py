@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import subprocess
 
 from harness import read_until, wait_for
 
@@ -18,6 +19,20 @@ def test_create_says_what_it_made(t):
     ran = t.status(t.run("kq-topics", "create", "made-2", "made-3", "-q"), 0)
     t.equal((ran.out, ran.err), ("", ""), "-q silences it")
     t.status(t.run("kq-topics", "delete", "made-1", "made-2", "made-3", "-y"), 0)
+
+
+def test_what_was_made_is_not_called_unchanged_because_it_cannot_be_told(t):
+    name = "made-untold"
+    for words, told in [(["create", name], "created " + name),
+                        (["delete", name, "-y"], "deleted " + name),
+                        (["create", name, "-f", "tsv"], "created " + name)]:
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([os.path.join(t.bin, "kq-topics")] + words, stdout=full,
+                                  stderr=subprocess.PIPE, env=t.environment())
+        t.equal(done.returncode, 3)
+        t.contains(done.stderr.decode(), "kq-topics: %s, but it cannot be told: cannot write standard "
+                   "output: " % told)
+    t.equal(t.run("kq-topics", "list", name, "-f", "%{name}\n").out, name + "\n")
 
 
 def test_created_topics_can_be_written_at_once(t):
