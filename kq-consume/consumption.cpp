@@ -83,6 +83,7 @@ int Consumption::run() {
     auto assigned = assign();
     access_.no_longer_awaiting();
     if (!assigned.ok()) return failed(assigned.error());
+    tell_of_empty_ranges();
     notes_.emplace(
         access_.console(), access_.runtime().loop(), [this] { return consumer_->trouble(); },
         [this](const std::string& why) { show_progress(false, why); });
@@ -213,6 +214,25 @@ Status Consumption::tell_of_starts_past_the_end(const std::vector<std::string>& 
         access_.console().warn("likewise " + std::to_string(which.size() - shown_max) + " more");
     }
     return done();
+}
+
+// FROM and TO of one kind were compared before anything was asked; `-1..2` is known only now.
+void Consumption::tell_of_empty_ranges() {
+    constexpr std::size_t shown_max = 5;
+    std::size_t count = 0;
+    for (const PartitionProgress& one : consumer_->progress()) {
+        auto own = ranges_.by_partition.find(one.partition.partition.value);
+        const PositionRange& range = own != ranges_.by_partition.end() ? own->second : ranges_.all;
+        if (!range.from || !range.to || one.stop == no_offset || one.position <= one.stop) continue;
+        if (++count > shown_max) continue;
+        access_.console().warn(in_quotes(one.partition.topic) + " partition " +
+                               std::to_string(one.partition.partition.value) +
+                               ": the range ends at " + std::to_string(one.stop.value) +
+                               ", before it begins at " + std::to_string(one.position.value));
+    }
+    if (count > shown_max) {
+        access_.console().warn("likewise " + std::to_string(count - shown_max) + " more");
+    }
 }
 
 Status Consumption::add_assignments(const std::string& topic, std::vector<Assignment>& out) {

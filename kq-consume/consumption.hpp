@@ -48,6 +48,7 @@ private:
     bool waits_for_more() const;
     Result<std::vector<std::string>> topic_names();
     Status assign();
+    void tell_of_empty_ranges();
     Status add_assignments(const std::string& topic, std::vector<Assignment>& out);
     Status keep_to_what_there_is(std::vector<Assignment>& assignments);
     Status tell_of_starts_past_the_end(const std::vector<std::string>& which, std::size_t of);

@@ -74,7 +74,10 @@ Result<PositionRanges> parse_ranges(std::string_view text, WallTime now, Zone zo
             return Error{Errc::usage, in_quotes(one) + " is no PARTITION=POSITION"};
         }
         KQ_LET(auto range, parse_range(one.substr(equals + 1), now, zone));
-        ranges.by_partition[static_cast<std::int32_t>(*partition)] = range;
+        if (!ranges.by_partition.emplace(static_cast<std::int32_t>(*partition), range).second) {
+            return Error{Errc::usage,
+                         "partition " + std::to_string(*partition) + " has two positions"};
+        }
     }
     return ranges;
 }

@@ -112,6 +112,11 @@ Result<FrameRecordReader::ReadResult> FrameRecordReader::read(ByteView input) {
     if (cursor.failed() || count < 0 || cursor.left() > 0) {
         return Error{Errc::bad_data, "a record frame contradicts itself"};
     }
+    if (record.timestamp < -1 || record.partition < -1) {
+        return Error{Errc::bad_data,
+                     std::to_string(record.timestamp < -1 ? record.timestamp : record.partition) +
+                         (record.timestamp < -1 ? " is no timestamp" : " is no partition")};
+    }
     result.taken = head_bytes + body_bytes;
     return result;
 }

@@ -108,6 +108,8 @@ private:
         if (!take('{')) return wrong("an object is wanted");
         if (take('}')) return done();
         do {
+            skip_blanks();
+            name_at_ = whole_ - text_.size();
             KQ_LET(auto name, string());
             if (!take(':')) return wrong("':' is wanted");
             KQ_TRY(on_member(as_text(name)));
@@ -233,7 +235,24 @@ private:
         return done();
     }
 
+    // Each member once; `name` and `name_b64` are the same one. What would count, the first or the
+    // last, is nobody's to guess.
+    Status once(std::string_view name, std::vector<std::string_view>& seen) {
+        const auto stem = name == "key_b64"     ? "key"
+                          : name == "value_b64" ? "value"
+                          : name == "k_b64"     ? "k"
+                          : name == "v_b64"     ? "v"
+                                                : name;
+        if (std::find(seen.begin(), seen.end(), stem) != seen.end()) {
+            reader_.failed_at_ = name_at_;
+            return Error{Errc::bad_data, in_quotes(name) + " is a second " + in_quotes(stem)};
+        }
+        seen.push_back(stem);
+        return done();
+    }
+
     Status member(std::string_view name, PipedRecord& record) {
+        KQ_TRY(once(name, reader_.seen_));
         constexpr std::int64_t int32_max = std::numeric_limits<std::int32_t>::max();
         constexpr std::int64_t int64_max = std::numeric_limits<std::int64_t>::max();
         if (name == "topic") {
@@ -266,7 +285,9 @@ private:
 
     Status header() {
         HeaderView header;
+        reader_.seen_in_header_.clear();
         KQ_TRY(object([&](std::string_view name) -> Status {
+            if (auto first = once(name, reader_.seen_in_header_); !first.ok()) return first;
             if (name == "k" || name == "k_b64") {
                 KQ_LET(auto key, name == "k" ? bytes() : base64());
                 header.key = as_text(key.value_or(ByteView()));
@@ -283,12 +304,14 @@ private:
 
     std::string_view text_;  // what is left
     const std::size_t whole_;
+    std::size_t name_at_ = 0;  // of the member under way
     JsonRecordReader& reader_;
 };
 
 Result<PipedRecord> JsonRecordReader::read(ByteView line) {
     decoded_count_ = 0;
     headers_.clear();
+    seen_.clear();
     return Cursor(line, *this).record();
 }
 

@@ -4,7 +4,8 @@
 //
 // shape    {"topic":"t","partition":0,"offset":7,"timestamp":1700000000000,"key":"k",
 //          "value":"v","headers":[{"k":"a","v":"b"}]}; null is null; key_b64, value_b64, k_b64,
-//          v_b64 stand where the bytes are not UTF-8; unknown names are passed over when reading
+//          v_b64 stand where the bytes are not UTF-8; unknown names are passed over when reading;
+//          no name may stand twice
 // errors   bad_data  the line is no such object
 // source   kq-formats(7), "JSON lines"; RFC 8259
 #pragma once
@@ -33,6 +34,8 @@ private:
     std::vector<Bytes> decoded_;  // of strings with escapes, of base64
     std::size_t decoded_count_ = 0;
     std::vector<HeaderView> headers_;
+    std::vector<std::string_view> seen_;  // names of members, to find those that stand twice
+    std::vector<std::string_view> seen_in_header_;
     std::size_t failed_at_ = 0;
 };
 

@@ -222,7 +222,12 @@ TEST_CASE("what is wrong in a line is found at its byte", "[cli]") {
                                               {"{\"value\":}", 10},
                                               {"  {\"value\":\"a\"} x", 17},
                                               {"{\"value\":\"a\"", 13},
-                                              {"{\"partition\":\"3\"}", 14}}) {
+                                              {"{\"partition\":\"3\"}", 14},
+                                              {"{\"value\":1, \"value\":2}", 13},
+                                              {"{\"value\":1,\"value_b64\":null}", 12},
+                                              {"{\"key_b64\":\"\",\"k\\u0065y\":1}", 15},
+                                              {"{\"x\":1,\"x\":1}", 8},
+                                              {"{\"headers\":[{\"k\":\"a\",\"k\":1}]}", 22}}) {
         CAPTURE(line);
         const auto place = ':' + std::to_string(byte) + ' ';
         CHECK(read_all(framing("jsonl"), line).front().starts_with("-:1" + place));
@@ -254,6 +259,24 @@ TEST_CASE("lines that are no record tell where, and the next one is read", "[cli
     for (int i = 0; i < 100'000; ++i)
         deep += '[';
     CHECK(read_all(framing("jsonl"), deep).front().find("too deep") != std::string::npos);
+}
+
+TEST_CASE("names that only look alike may stand in one JSON line", "[cli]") {
+    CHECK(read_all(framing("jsonl"),
+                   "{\"x\":1,\"x_b64\":2,\"headers\":[{\"k\":\"a\"},{\"k\":\"a\"}],"
+                   "\"k\":1,\"more\":{\"value\":1},\"value\":\"v\"}") ==
+          Strings{" -1 -1 -1 key null value '76' header '61'=null header '61'=null"});
+}
+
+TEST_CASE("a time that is none is refused in every framing", "[cli]") {
+    PipedRecord record;
+    record.timestamp = -5;
+    CHECK(read_all(framing("frame"), written(framing("frame"), {record})) ==
+          Strings{"-:1:1 -5 is no timestamp"});
+    CHECK(read_all(framing("jsonl"), "{\"timestamp\":-5}").front().starts_with("-:1:14 "));
+    CHECK(read_all(framing("%T %v\\n"), "-5 x\n").front().starts_with("-:1:1 "));
+    record.timestamp = -1;
+    CHECK(read_all(framing("frame"), written(framing("frame"), {record})).size() == 1);
 }
 
 TEST_CASE("a damaged frame is noticed, whatever bit was flipped", "[cli]") {

@@ -58,6 +58,19 @@ def test_positions_past_the_end_are_told(t):
         % (name, partition) for partition in (0, 2)))
     ran = t.fails(4, "has offsets 0 to 0, not 7, and so it is with all 3", "kq-consume", name, "-o", "7")
     t.fails(2, "'8..5' ends before it begins", "kq-consume", name, "-o", "8..5")
+    t.fails(2, "partition 0 has two positions", "kq-consume", name, "-o", "0=1,0=2")
+
+
+def test_ranges_that_turn_out_empty_are_told(t):
+    name = filled(t)
+    for range_, end, start in [("-1..2", 2, 9), ("end..start", 0, 10), ("5..-8", 2, 5),
+                               ("@now..3", 3, 10), ("0=end..+1", 1, 10)]:
+        ran = t.status(t.run("kq-consume", name, "-o", range_), 0)
+        t.equal((ran.out, ran.err), ("", "kq-consume: warning: '%s' partition 0: the range ends at "
+                                     "%d, before it begins at %d\n" % (name, end, start)), range_)
+    for range_ in ["5..5", "end..", "end..end", "..start"]:
+        ran = t.status(t.run("kq-consume", name, "-o", range_), 0)
+        t.equal((ran.out, ran.err), ("", ""), range_)
 
 
 def test_partitions_are_chosen(t):

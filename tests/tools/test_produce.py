@@ -108,6 +108,15 @@ def test_bad_input_stops_with_its_place_or_is_skipped(t):
     t.contains(t.status(ran, 8).err, "-:1:1: no record frame begins here")
     ran = t.run("kq-produce", name, "-f", "frame", "--skip-bad", stdin="not a frame at all")
     t.status(ran, 8)
+    # Of two members that contradict each other none is taken.
+    for line, told in [('{"value":"a","value":"b"}', ":1:14: 'value' is a second 'value'"),
+                       ('{"value":"a","value_b64":"Yg=="}', ":1:14: 'value_b64' is a second 'value'"),
+                       ('{"value":"a","timestamp":-5}', ":1:26: a whole number is wanted")]:
+        path = t.file("in", line + "\n")
+        ran = t.run("kq-produce", name, path, "-f", "jsonl", "--keep", "timestamp")
+        t.contains(t.status(ran, 8).err, path + told)
+    t.fails(2, "option '--at': '1969-12-31' is before 1970", "kq-produce", name, "--at",
+            "1969-12-31", "--utc")
 
 
 def test_report_tells_where_each_record_is(t):
