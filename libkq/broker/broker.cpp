@@ -211,10 +211,12 @@ Status Broker::open_planes() {
     std::vector<Acceptor::Target> targets;
     auto session_options = session_options_of(*options_.config);
     session_options.strangers = &strangers_;
+    const auto partitions_max =
+        static_cast<std::size_t>(options_.config->integer("kq.partitions.max"));
     for (std::size_t i = 0; i < seams_.data.size(); ++i) {
         auto side =
             std::make_unique<DataSide>(seams_.data[i].loop, seams_.data[i].network, request_memory_,
-                                       seams_.metrics, seams_.log, session_options);
+                                       seams_.metrics, seams_.log, session_options, partitions_max);
         serve_all(side->dispatcher, {id_, cluster_id_, options_.config, data_plane_->data_loop(i),
                                      data_plane_->router(), data_plane_->directories(), seams_.pool,
                                      *metadata_, seams_.control});

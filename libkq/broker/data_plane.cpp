@@ -52,6 +52,7 @@ void DataPlane::make_loops(AskForProducerIds ask) {
     const auto sessions =
         static_cast<std::size_t>(config_->integer("max.incremental.fetch.session.cache.slots"));
     limits.sessions = (sessions + count - 1) / count;
+    limits.session_partitions = static_cast<std::size_t>(config_->integer("kq.partitions.max"));
     ask_ = std::make_shared<AskForProducerIds>(std::move(ask));
     for (std::size_t i = 0; i < count; ++i) {
         Loop& loop = *seams_.data_loops[i];

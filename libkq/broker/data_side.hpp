@@ -13,9 +13,9 @@ namespace kq {
 
 struct DataSide {
     DataSide(Loop& loop_in, Network& network, MemoryBudget& memory, MetricRegistry& metrics,
-             const Logger& log, const SessionOptions& options)
+             const Logger& log, const SessionOptions& options, std::size_t request_partitions_max)
         : loop(loop_in),
-          dispatcher(metrics),
+          dispatcher(metrics, request_partitions_max),
           sessions(loop_in, network, memory, metrics, log, options, dispatcher) {}
 
     Loop& loop;

@@ -37,6 +37,10 @@ void Dispatcher::handle(RequestContext& context, RequestSlot slot) {
                                                    std::to_string(context.api_version)});
 }
 
+Error Dispatcher::too_many_partitions() {
+    return Error{Errc::invalid_request, "more partitions than kq.partitions.max in one request"};
+}
+
 Reply<wire::ProduceResponse> Dispatcher::silent_reply(RequestSlot slot) {
     slot.answer_nothing();
     auto asker = slot.asker();

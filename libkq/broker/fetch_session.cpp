@@ -5,6 +5,11 @@
 #include <utility>
 
 namespace kq {
+namespace {
+
+constexpr std::size_t topic_name_bytes_max = 249;  // of any topic
+
+}  // namespace
 
 FetchSession::FetchSession(std::int32_t id, bool by_topic_id,
                            std::shared_ptr<FetchSessionSlots> slots)
@@ -15,6 +20,7 @@ FetchSession::FetchSession(std::int32_t id, bool by_topic_id,
 
 FetchSession::~FetchSession() {
     --slots_->used_;
+    slots_->partitions_ -= partitions_.size();
 }
 
 void FetchSession::advance_epoch() {
@@ -26,7 +32,7 @@ std::size_t FetchSession::KeyHash::operator()(const Key& key) const noexcept {
            (static_cast<std::size_t>(key.partition) * 0x9E3779B97F4A7C15ull);
 }
 
-void FetchSession::update(const wire::FetchRequest& request) {
+bool FetchSession::update(const wire::FetchRequest& request) {
     for (const auto& topic : request.topics) {
         for (const auto& asked : topic.partitions) {
             const Key key{{topic.topic, topic.topic_id}, asked.partition};
@@ -35,8 +41,11 @@ void FetchSession::update(const wire::FetchRequest& request) {
                 known->second->asked = asked;
                 continue;
             }
+            if (slots_->partitions_ >= slots_->partitions_max_) return false;
+            if (key.topic.name.size() > topic_name_bytes_max) return false;
             partitions_.push_back({key.topic, asked});
             places_.emplace(key, std::prev(partitions_.end()));
+            ++slots_->partitions_;
         }
     }
     for (const auto& topic : request.forgotten_topics_data) {
@@ -45,8 +54,10 @@ void FetchSession::update(const wire::FetchRequest& request) {
             if (known == places_.end()) continue;
             partitions_.erase(known->second);
             places_.erase(known);
+            --slots_->partitions_;
         }
     }
+    return true;
 }
 
 bool FetchSession::note_answer(FetchedPartition& partition,

@@ -35,17 +35,22 @@ struct FetchedPartition {
     std::int64_t log_start = -1;
 };
 
-// How many sessions the connections of one loop may hold together; counts itself.
+// How many sessions the connections of one loop may hold together, and how many partitions those
+// may name, existing or not; counts itself.
 class FetchSessionSlots {
 public:
-    explicit FetchSessionSlots(std::size_t limit) : limit_(limit) {}
+    FetchSessionSlots(std::size_t limit, std::size_t partitions_max)
+        : limit_(limit), partitions_max_(partitions_max) {}
     bool has_room() const { return used_ < limit_; }
     std::size_t used() const { return used_; }
+    std::size_t partitions() const { return partitions_; }
 
 private:
     friend class FetchSession;
     std::size_t limit_;
+    std::size_t partitions_max_;
     std::size_t used_ = 0;
+    std::size_t partitions_ = 0;
 };
 
 class FetchSession {
@@ -62,8 +67,10 @@ public:
     std::int32_t next_epoch() const { return next_epoch_; }
     void advance_epoch();
 
-    // Adds or changes what the request lists, removes what it forgets.
-    void update(const wire::FetchRequest& request);
+    // Adds or changes what the request lists, removes what it forgets. False when the slots have no
+    // room for so many partitions, or a name is longer than any topic's: the session is of no use
+    // any more then.
+    [[nodiscard]] bool update(const wire::FetchRequest& request);
 
     std::list<FetchedPartition>& partitions() { return partitions_; }
     bool empty() const { return partitions_.empty(); }

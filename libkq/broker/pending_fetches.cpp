@@ -10,6 +10,7 @@
 #include "base/mutant.hpp"
 #include "broker/leader_hint.hpp"
 #include "broker/pool_job.hpp"
+#include "broker/repeated_partitions.hpp"
 #include "metadata/metadata_state.hpp"
 
 namespace kq {
@@ -65,7 +66,7 @@ PendingFetches::PendingFetches(Loop& loop, std::size_t index, const PartitionRou
       router_(router),
       pool_(pool),
       limits_(limits),
-      sessions_(std::make_shared<FetchSessionSlots>(limits.sessions)) {}
+      sessions_(std::make_shared<FetchSessionSlots>(limits.sessions, limits.session_partitions)) {}
 
 PendingFetches::~PendingFetches() = default;
 
@@ -75,6 +76,43 @@ PendingFetches::Fetch* PendingFetches::find(std::uint64_t number) {
 }
 
 // --- The request
+
+namespace {
+
+// Kafka fails over an isolation level that it does not know, and says only that.
+wire::FetchResponse all_failed(const wire::FetchRequest& request, int version) {
+    wire::FetchResponse response;
+    response.error_code = wire_code(Errc::unknown_server_error);
+    response.session_id = request.session_id;
+    if (version >= 13) return response;
+    for (const auto& topic : request.topics) {
+        auto& answers = response.responses.emplace_back();
+        answers.topic = topic.topic;
+        for (const auto& asked : topic.partitions) {
+            auto& data = answers.partitions.emplace_back();
+            data.partition_index = asked.partition;
+            data.error_code = response.error_code;
+            data.high_watermark = -1;
+            data.records = wire::Records(Chain());
+        }
+    }
+    return response;
+}
+
+// What a fetch as a replica hears that none of the leader's followers could send. With a matching
+// epoch it may be right and we behind, so it is to try again (Kafka's followerReplicaOrThrow).
+Errc code_for_stranger(const PartitionRegistration& partition, std::int32_t leader_epoch) {
+    if (leader_epoch < 0) return Errc::not_leader_or_follower;
+    return Epoch{leader_epoch} < partition.leader_epoch ? Errc::fenced_leader_epoch
+                                                        : Errc::unknown_leader_epoch;
+}
+
+// Every negative epoch means that none was given.
+Epoch epoch_if_given(std::int32_t epoch) {
+    return epoch < 0 ? no_epoch : Epoch{epoch};
+}
+
+}  // namespace
 
 void PendingFetches::start(RequestContext& context, wire::FetchRequest request,
                            Reply<wire::FetchResponse> reply) {
@@ -96,6 +134,10 @@ void PendingFetches::start(RequestContext& context, wire::FetchRequest request,
                                                       : Visibility::high_watermark;
     fetch.overdue = request.max_wait_ms <= 0;
 
+    if (request.isolation_level != 0 && request.isolation_level != 1) {
+        std::move(fetch.reply).send(all_failed(request, fetch.version));
+        return;
+    }
     if (const Errc code = open_session(context, request, fetch); code != Errc::none) {
         wire::FetchResponse response;
         response.error_code = wire_code(code);
@@ -121,11 +163,6 @@ void PendingFetches::start(RequestContext& context, wire::FetchRequest request,
 Errc PendingFetches::open_session(RequestContext& context, const wire::FetchRequest& request,
                                   Fetch& fetch) {
     auto& session = context.connection.fetch_session;
-    const auto take_request = [&fetch](const FetchTopicKey& topic, const auto& asked) {
-        Slot& slot = fetch.slots.emplace_back();
-        slot.topic = topic;
-        slot.asked = asked;
-    };
     switch (fetch_session_use(request, fetch.version, session.get())) {
         case FetchSessionUse::unknown:
             return Errc::fetch_session_id_not_found;
@@ -134,7 +171,10 @@ Errc PendingFetches::open_session(RequestContext& context, const wire::FetchRequ
         case FetchSessionUse::wrong_naming:
             return Errc::fetch_session_topic_id_error;
         case FetchSessionUse::incremental:
-            session->update(request);
+            if (!session->update(request)) {
+                session.reset();  // the client begins anew, with a full fetch
+                return Errc::fetch_session_id_not_found;
+            }
             session->advance_epoch();
             fetch.incremental = !session->empty();
             break;
@@ -143,23 +183,15 @@ Errc PendingFetches::open_session(RequestContext& context, const wire::FetchRequ
             if (!sessions_->has_room()) break;
             session =
                 std::make_shared<FetchSession>(next_session_id(), fetch.version >= 13, sessions_);
-            session->update(request);
+            if (!session->update(request)) session.reset();
             break;
         case FetchSessionUse::none:
             if (session != nullptr && request.session_id == session->id()) session.reset();
-            for (const auto& topic : request.topics) {
-                for (const auto& asked : topic.partitions) {
-                    take_request({topic.topic, topic.topic_id}, asked);
-                }
-            }
+            take_slots(request, fetch);
             return Errc::none;
     }
     if (session == nullptr) {  // no room for one: as if none had been asked for
-        for (const auto& topic : request.topics) {
-            for (const auto& asked : topic.partitions) {
-                take_request({topic.topic, topic.topic_id}, asked);
-            }
-        }
+        take_slots(request, fetch);
         return Errc::none;
     }
     if (session->empty() && request.session_epoch > 0) {
@@ -169,11 +201,34 @@ Errc PendingFetches::open_session(RequestContext& context, const wire::FetchRequ
     fetch.session = session;
     auto& partitions = session->partitions();
     for (auto place = partitions.begin(); place != partitions.end(); ++place) {
-        take_request(place->topic, place->asked);
-        fetch.slots.back().remembered = &*place;
-        fetch.slots.back().in_session = place;
+        Slot& slot = fetch.slots.emplace_back();
+        slot.topic = place->topic;
+        slot.asked = place->asked;
+        slot.remembered = &*place;
+        slot.in_session = place;
     }
     return Errc::none;
+}
+
+// A full fetch. Who names a partition twice is answered once: at the first place, by what was asked
+// last, as Kafka does.
+void PendingFetches::take_slots(const wire::FetchRequest& request, Fetch& fetch) {
+    std::vector<NamedPartition> named;
+    std::vector<const wire::FetchRequest::FetchPartition*> asked;
+    for (const auto& topic : request.topics) {
+        for (const auto& partition : topic.partitions) {
+            named.push_back({topic.topic, topic.topic_id, partition.partition});
+            asked.push_back(&partition);
+        }
+    }
+    const auto last = last_places(named);
+    fetch.slots.reserve(named.size());
+    for (std::size_t i = 0; i < named.size(); ++i) {
+        if (last[i] == named_before) continue;
+        Slot& slot = fetch.slots.emplace_back();
+        slot.topic = {std::string(named[i].topic), named[i].topic_id};
+        slot.asked = *asked[last[i]];
+    }
 }
 
 // Positive, and no other loop's.
@@ -198,12 +253,15 @@ void PendingFetches::resolve_all(Fetch& fetch, BrokerId replica) {
             slot.refused = by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition;
         } else if (partition == nullptr) {
             slot.refused = Errc::unknown_topic_or_partition;
+        } else if (replica >= BrokerId{0} &&
+                   (!partition->is_replica(replica) || replica == partition->leader)) {
+            // The leader fetches from nobody: who bears its id would read past the high watermark.
+            slot.refused = code_for_stranger(*partition, slot.asked.current_leader_epoch);
+            slot.id = {topic->id(), PartitionIndex{slot.asked.partition}};
         } else if (slot.asked.fetch_offset < 0) {
             slot.refused = Errc::offset_out_of_range;
         } else if (slot.asked.partition_max_bytes < 0) {
             slot.refused = Errc::invalid_request;
-        } else if (replica >= BrokerId{0} && !partition->is_replica(replica)) {
-            slot.refused = Errc::not_leader_or_follower;
         } else {
             slot.id = {topic->id(), PartitionIndex{slot.asked.partition}};
             slot.owner = router_.owner_index(slot.id);
@@ -220,8 +278,8 @@ void PendingFetches::resolve_all(Fetch& fetch, BrokerId replica) {
 FetchPosition PendingFetches::position_of(const Fetch& fetch, const Slot& slot) {
     FetchPosition position;
     position.offset = Offset{slot.asked.fetch_offset};
-    position.current_leader_epoch = Epoch{slot.asked.current_leader_epoch};
-    position.last_fetched_epoch = Epoch{slot.asked.last_fetched_epoch};
+    position.current_leader_epoch = epoch_if_given(slot.asked.current_leader_epoch);
+    position.last_fetched_epoch = epoch_if_given(slot.asked.last_fetched_epoch);
     position.visibility = fetch.visibility;
     position.max_bytes = static_cast<std::uint32_t>(slot.asked.partition_max_bytes);
     return position;

@@ -30,6 +30,7 @@ namespace kq {
 struct FetchLimits {
     std::uint32_t max_bytes = 57'671'680;  // fetch.max.bytes of the broker
     std::size_t sessions = 1000;           // max.incremental.fetch.session.cache.slots, its share
+    std::size_t session_partitions = 100'000;   // of one loop's sessions together
     std::uint64_t warm_tail_bytes = 32u << 20;  // the end of a file that is taken to be cached
 };
 
@@ -56,6 +57,10 @@ public:
         loop_.assert_here();
         return sessions_->used();
     }
+    std::size_t session_partition_count() const {
+        loop_.assert_here();
+        return sessions_->partitions();
+    }
 
 private:
     struct Slot;
@@ -63,6 +68,7 @@ private:
 
     Errc open_session(RequestContext& context, const wire::FetchRequest& request, Fetch& fetch)
         KQ_ON(loop_);
+    static void take_slots(const wire::FetchRequest& request, Fetch& fetch);
     std::int32_t next_session_id() KQ_ON(loop_);
     void resolve_all(Fetch& fetch, BrokerId replica) KQ_ON(loop_);
     static FetchPosition position_of(const Fetch& fetch, const Slot& slot);

@@ -2,12 +2,11 @@
 #include "broker/pending_produces.hpp"
 
 #include <algorithm>
-#include <map>
-#include <set>
 #include <string_view>
 #include <utility>
 
 #include "broker/leader_hint.hpp"
+#include "broker/repeated_partitions.hpp"
 #include "metadata/metadata_state.hpp"
 #include "protocol/record_batch.hpp"
 
@@ -118,7 +117,17 @@ std::vector<std::vector<AppendItem>> PendingProduces::resolve(const RequestConte
             }
         }
     }
-    std::set<TopicIdPartition> seen;
+    // A partition that is named twice is written and answered once, as Kafka does.
+    std::vector<NamedPartition> named;
+    std::vector<const wire::Records*> records;
+    for (const auto& topic : request.topic_data) {
+        for (const auto& data : topic.partition_data) {
+            named.push_back({topic.name, topic.topic_id, data.index});
+            records.push_back(&data.records);
+        }
+    }
+    const auto last = last_places(named);
+    std::size_t at = 0;
     for (const auto& topic : request.topic_data) {
         const TopicImage* image = by_id ? context.image->topic(topic.topic_id)
                                         : context.image->topic(std::string_view(topic.name));
@@ -127,6 +136,9 @@ std::vector<std::vector<AppendItem>> PendingProduces::resolve(const RequestConte
         answers.topic_id = topic.topic_id;
         answers.partition_responses.reserve(topic.partition_data.size());
         for (const auto& data : topic.partition_data) {
+            const std::size_t place = last[at++];
+            if (place == named_before) continue;
+            const wire::Records& batch = *records[place];
             auto& answer = answers.partition_responses.emplace_back();
             answer.index = data.index;
             answer.base_offset = -1;
@@ -152,20 +164,19 @@ std::vector<std::vector<AppendItem>> PendingProduces::resolve(const RequestConte
                 refuse(Errc::unknown_topic_or_partition);
                 continue;
             }
-            if (data.records.is_null()) {
+            if (batch.is_null()) {
                 refuse(Errc::invalid_record, "no records");
                 continue;
             }
             const TopicIdPartition id{image->id(), PartitionIndex{data.index}};
-            if (!seen.insert(id).second) {
-                refuse(Errc::invalid_request, "the partition is in the request twice");
-                continue;
-            }
             by_owner[router_.owner_index(id)].push_back(
                 {static_cast<std::uint32_t>(produce.places.size() - 1), id,
-                 context.writable(data.records.view())});
+                 context.writable(batch.view())});
             produce.places.back().decided = false;
             ++produce.undecided;
+        }
+        if (answers.partition_responses.empty() && !topic.partition_data.empty()) {
+            produce.response.responses.pop_back();  // all were named before
         }
     }
     return by_owner;
@@ -219,8 +230,8 @@ void PendingProduces::on_verdicts(std::uint64_t number, std::vector<AppendVerdic
         if (outcome.first != no_offset) {
             answer.base_offset = outcome.first.value;
             answer.log_append_time_ms = to_ms(outcome.log_append_time);
-            answer.log_start_offset = outcome.log_start.value;
         }
+        answer.log_start_offset = outcome.log_start.value;
         if (outcome.code == Errc::none) continue;
         for (auto& error : outcome.record_errors) {
             answer.record_errors.push_back({error.batch_index, std::move(error.message)});

@@ -336,6 +336,9 @@ MetadataDecision<wire::DeleteTopicsResponse> delete_topics(
 
     MetadataDecision<wire::DeleteTopicsResponse> decision;
     std::map<Uuid, int> times_meant;
+    std::map<std::pair<std::optional<std::string>, Uuid>, int> times_named;
+    for (const auto& topic : asked)
+        ++times_named[{topic.name, topic.topic_id}];
     auto find = [&](const Asked& topic) {
         return topic.name ? state.topic(*topic.name) : state.topic(topic.topic_id);
     };
@@ -343,6 +346,9 @@ MetadataDecision<wire::DeleteTopicsResponse> delete_topics(
         if (const auto* found = find(topic)) ++times_meant[found->id()];
     }
     for (const auto& topic : asked) {
+        int& times = times_named[{topic.name, topic.topic_id}];
+        if (times == 0) continue;  // named before, and answered once, as Kafka does
+        const bool is_repeated = std::exchange(times, 0) > 1;
         wire::DeleteTopicsResponse::DeletableTopicResult result;
         result.name = topic.name;
         result.topic_id = topic.topic_id;
@@ -355,6 +361,8 @@ MetadataDecision<wire::DeleteTopicsResponse> delete_topics(
             refuse(Errc::invalid_request, "a topic is named by its name or by its id, not both");
         } else if (!topic.name && topic.topic_id.is_zero()) {
             refuse(Errc::invalid_request, "a topic without name and id");
+        } else if (is_repeated) {
+            refuse(Errc::invalid_request, "the topic is named twice");
         } else if (found == nullptr) {
             const Errc code =
                 topic.name ? Errc::unknown_topic_or_partition : Errc::unknown_topic_id;

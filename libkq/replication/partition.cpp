@@ -29,6 +29,30 @@ Errc code_of_refusal(Errc code) {
     }
 }
 
+// Whether Kafka looks into a batch at all: what has not this shape it refuses with the request.
+bool is_one_batch(ByteView bytes) {
+    return bytes.size() >= batch_header_bytes &&
+           bytes[BatchAt::magic] == static_cast<std::uint8_t>(batch_magic) &&
+           load_be<std::uint32_t>(bytes.data() + BatchAt::length) ==
+               bytes.size() - (BatchAt::length + sizeof(std::uint32_t));
+}
+
+// Which refusals name the log's start, as Kafka's do: those of a batch that it took apart.
+bool tells_log_start(Errc code, ByteView batch) {
+    switch (code) {
+        case Errc::message_too_large:
+        case Errc::record_list_too_large:
+        case Errc::corrupt_message:
+        case Errc::kafka_storage_error:
+        case Errc::unsupported_compression_type:
+        case Errc::invalid_txn_state:
+        case Errc::transaction_abortable:
+            return false;
+        default:
+            return is_one_batch(batch);
+    }
+}
+
 }  // namespace
 
 Partition::Partition(TopicIdPartition id, TopicPartition name, BrokerId self,
@@ -185,12 +209,16 @@ void Partition::step(const Appended& event, Effects& effects) {
         if (produced.acks == -1 && leader.isr.size() < min_isr(leader)) {
             outcome = refused(Errc::not_enough_replicas,
                               "fewer replicas are in sync than min.insync.replicas");
+            outcome.log_start = log_->log_start();
             continue;
         }
         auto bytes = accept_batch(produced, event, validated[i], rewritten, outcome);
         if (!bytes.ok()) {
             outcome.code = bytes.code();
             outcome.message = std::move(bytes).error().message;
+            if (tells_log_start(outcome.code, produced.bytes)) {
+                outcome.log_start = log_->log_start();
+            }
             continue;
         }
         good.push_back({bytes.value(), &validated[i]});
@@ -245,6 +273,9 @@ void Partition::write_batches(Leader& leader, const Appended& event,
         if (!results[i].ok()) {
             const Error& error = results[i].error();
             outcome = refused(code_of_refusal(error.code), error.message);
+            if (tells_log_start(outcome.code, good[i].bytes)) {
+                outcome.log_start = log_->log_start();
+            }
             failure = error;
             continue;
         }

@@ -53,7 +53,7 @@ Listed list(DataWorld& world, std::int64_t timestamp, int version = 11,
             handle_list_offsets(context, request, world.plane->router(), std::move(reply));
         });
     REQUIRE(response.topics.size() == 1);
-    REQUIRE_FALSE(response.topics[0].partitions.empty());
+    REQUIRE(response.topics[0].partitions.size() == 1);
     return response.topics[0].partitions[0];
 }
 
@@ -126,9 +126,21 @@ TEST_CASE("what ListOffsets refuses", "[broker][list_offsets]") {
     CHECK(list(world, -1, 11, [](auto& r) {
               r.topics[0].partitions[0].partition_index = -1;
           }).error_code == code(Errc::unknown_topic_or_partition));
-    CHECK(list(world, -1, 11, [](auto& r) {
-              r.topics[0].partitions.push_back(r.topics[0].partitions[0]);
-          }).error_code == code(Errc::invalid_request));
+    CHECK(list(world, -1, 11,
+               [](auto& r) {  // named four times, answered once
+                   r.topics[0].partitions.push_back(r.topics[0].partitions[0]);
+                   r.topics.push_back(r.topics[0]);
+               })
+              .error_code == code(Errc::invalid_request));
+    CHECK(list(world, -1, 11, [](auto& r) { r.isolation_level = 2; }).error_code ==
+          code(Errc::unknown_server_error));
+    CHECK(list(world, -1, 11, [](auto& r) { r.isolation_level = -1; }).error_code ==
+          code(Errc::unknown_server_error));
+    CHECK(list(world, -1, 11,
+               [](auto& r) {  // -1 alone is none here, other than in Fetch
+                   r.topics[0].partitions[0].current_leader_epoch = -2;
+               })
+              .error_code == code(Errc::fenced_leader_epoch));
     CHECK(list(world, -1, 11, [](auto& r) {
               r.topics[0].partitions[0].current_leader_epoch = 3;
           }).error_code == code(Errc::unknown_leader_epoch));

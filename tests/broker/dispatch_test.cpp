@@ -7,12 +7,15 @@
 
 #include "metadata/metadata_state.hpp"
 #include "net/sim_network.hpp"
+#include "protocol/messages/01_fetch.hpp"
 #include "protocol/messages/02_list_offsets.hpp"
 #include "tests/net/echo.hpp"
 
 using namespace kq;
 
 namespace {
+
+constexpr std::size_t partitions_max = 4;
 
 struct DispatchScene {
     SimScheduler world{3};
@@ -23,7 +26,7 @@ struct DispatchScene {
     std::unique_ptr<Network> client_network = network.network_for(client, "client");
     MemoryBudget budget{1 << 20};
     MetricRegistry metrics;
-    Dispatcher dispatcher{metrics};
+    Dispatcher dispatcher{metrics, partitions_max};
     Sessions sessions{server, *server_network, budget, metrics, Logger{}, {}, dispatcher};
     std::unique_ptr<Listener> listener =
         server_network
@@ -34,6 +37,8 @@ struct DispatchScene {
             .value();
     std::int16_t produce_error = 0;
     int produced = 0;
+    int fetched = 0;
+    int listed = 0;
 
     DispatchScene() {
         sessions.set_image(std::make_shared<const MetadataState>());
@@ -55,6 +60,20 @@ struct DispatchScene {
             topic.partition_responses.emplace_back().error_code = produce_error;
             std::move(reply).send(std::move(response));
         });
+    }
+    // Beside those of the constructor, which the tests of what is announced count.
+    void serve_readers() {
+        dispatcher.serve<wire::FetchRequest, wire::FetchResponse>(
+            [this](RequestContext&, const wire::FetchRequest&, Reply<wire::FetchResponse> reply) {
+                ++fetched;
+                std::move(reply).send({});
+            });
+        dispatcher.serve<wire::ListOffsetsRequest, wire::ListOffsetsResponse>(
+            [this](RequestContext&, const wire::ListOffsetsRequest&,
+                   Reply<wire::ListOffsetsResponse> reply) {
+                ++listed;
+                std::move(reply).send({});
+            });
     }
     ~DispatchScene() { sessions.close_all(); }
 
@@ -164,6 +183,51 @@ TEST_CASE("what is not served closes the connection, and says so in the counters
     CHECK(scene.closed("malformed") == 2);
     CHECK(scene.produced == 0);
     CHECK(scene.ask(0, 3, body_of(produce_request(1), 3)));  // and others are served on
+}
+
+TEST_CASE("a request with more partitions than there may be is refused unworked", "[broker][I33]") {
+    DispatchScene scene;
+    scene.serve_readers();
+    // What they name need not exist, nor be named once only.
+    const auto fetch = [](std::size_t asked, std::size_t forgotten) {
+        wire::FetchRequest request;
+        request.topics.emplace_back().topic = "t";
+        request.topics[0].partitions.resize(asked);
+        request.forgotten_topics_data.push_back({"t", Uuid{}, {}});
+        request.forgotten_topics_data[0].partitions.resize(forgotten);
+        return body_of(request, 7);
+    };
+    CHECK(scene.ask(1, 7, fetch(partitions_max, 0)));
+    CHECK(scene.ask(1, 7, fetch(1, partitions_max - 1)));
+    CHECK(scene.fetched == 2);
+    CHECK_FALSE(scene.ask(1, 7, fetch(partitions_max + 1, 0)));
+    CHECK_FALSE(scene.still_open);
+    CHECK_FALSE(scene.ask(1, 7, fetch(1, partitions_max)));
+    CHECK(scene.fetched == 2);
+
+    const auto list = [](std::size_t partitions) {
+        wire::ListOffsetsRequest request;
+        for (std::size_t i = 0; i < partitions; ++i) {
+            auto& topic = request.topics.emplace_back();
+            topic.name = "t" + std::to_string(i);
+            topic.partitions.emplace_back();
+        }
+        return body_of(request, 1);
+    };
+    CHECK(scene.ask(2, 1, list(partitions_max)));
+    CHECK_FALSE(scene.ask(2, 1, list(partitions_max + 1)));
+    CHECK(scene.listed == 1);
+
+    const auto produce = [](std::size_t partitions, std::int16_t acks) {
+        auto request = produce_request(acks);
+        request.topic_data[0].partition_data.resize(partitions);
+        return body_of(request, 3);
+    };
+    CHECK(scene.ask(0, 3, produce(partitions_max, 1)));
+    CHECK_FALSE(scene.ask(0, 3, produce(partitions_max + 1, 1)));
+    CHECK_FALSE(scene.ask(0, 3, produce(partitions_max + 1, 0)));
+    CHECK(scene.produced == 1);
+    CHECK(scene.closed("too_many_partitions") == 5);
 }
 
 TEST_CASE("acks=0 is silent while it works, and closes when it does not", "[broker]") {

@@ -30,7 +30,7 @@ wire::FetchRequest asking(std::int32_t session, std::int32_t epoch) {
 }  // namespace
 
 TEST_CASE("what session id and epoch mean", "[broker][fetch_session]") {
-    auto slots = std::make_shared<FetchSessionSlots>(10);
+    auto slots = std::make_shared<FetchSessionSlots>(10, 10);
     FetchSession session(7, true, slots);
     struct Row {
         std::int32_t id;
@@ -61,14 +61,14 @@ TEST_CASE("what session id and epoch mean", "[broker][fetch_session]") {
 }
 
 TEST_CASE("epochs go on to the largest and begin again at 1", "[broker][fetch_session]") {
-    FetchSession session(7, true, std::make_shared<FetchSessionSlots>(1));
+    FetchSession session(7, true, std::make_shared<FetchSessionSlots>(1, 10));
     CHECK(session.next_epoch() == 1);
     session.advance_epoch();
     CHECK(session.next_epoch() == 2);
 }
 
 TEST_CASE("slots are taken while sessions live", "[broker][fetch_session]") {
-    auto slots = std::make_shared<FetchSessionSlots>(1);
+    auto slots = std::make_shared<FetchSessionSlots>(1, 10);
     {
         FetchSession session(7, true, slots);
         CHECK_FALSE(slots->has_room());
@@ -227,6 +227,66 @@ TEST_CASE("without room there is no session, and the fetch is served", "[broker]
     world.wait(three);
     CHECK(three->response->session_id > 0);
     CHECK(three->response->session_id != one->response->session_id);
+}
+
+TEST_CASE("sessions name no more partitions than there may be, existing or not", "[broker][I33]") {
+    DataWorld world({.config = {{"kq.partitions.max", "10"}}});
+    world.create_topic("t", 10);
+    world.send("t", 0, make_batch({"x"}));
+    auto& fetches = world.plane->data_loop(0).fetches;
+    const auto held = [&] {
+        std::size_t count = 0;
+        world.on_loop(0, [&] { count = fetches.session_partition_count(); });
+        return count;
+    };
+    const auto ask = [&](Client& client, const std::string& topic, std::vector<int> partitions,
+                         std::int32_t session = 0, std::int32_t epoch = 0) {
+        auto request = world.fetch_request(topic, std::move(partitions));
+        request.session_id = session;
+        request.session_epoch = epoch;
+        auto answer = world.fetch(client, request);
+        world.wait(answer);
+        return *answer->response;
+    };
+    Client first;
+    Client second;
+    const auto made = ask(first, "t", {0, 1, 2, 3, 0});  // one of them twice
+    REQUIRE(made.session_id > 0);
+    CHECK(held() == 4);
+
+    SECTION("a full fetch past the limit is served without a session") {
+        CHECK(ask(second, "t", {0, 1, 2, 3, 4, 5}).session_id > 0);
+        CHECK(held() == 10);
+        const auto past = ask(second, "t", {0, 1, 2, 3, 4, 5, 6});
+        CHECK(past.session_id == 0);
+        REQUIRE(past.responses.size() == 1);
+        CHECK(past.responses[0].partitions.size() == 7);
+        CHECK(held() == 4);
+    }
+    SECTION("an incremental fetch past the limit ends its session") {
+        CHECK(ask(first, "zz", {0, 1, 2, 3, 4, 5}, made.session_id, 1).error_code == 0);
+        CHECK(held() == 10);
+        const auto past = ask(first, "zz", {5, 6}, made.session_id, 2);
+        CHECK(past.error_code == code(Errc::fetch_session_id_not_found));
+        CHECK(held() == 0);
+        CHECK(ask(first, "t", {0}).session_id > 0);  // as a client goes on then
+        CHECK(held() == 1);
+    }
+    SECTION("what is forgotten makes room") {
+        wire::FetchRequest forget = world.fetch_request("t", {4});
+        forget.session_id = made.session_id;
+        forget.session_epoch = 1;
+        forget.forgotten_topics_data.push_back({"t", world.id_of("t"), {0, 1, 2}});
+        world.wait(world.fetch(first, forget));
+        CHECK(held() == 2);
+    }
+    SECTION("a name that no topic can have is not remembered") {
+        CHECK(ask(second, std::string(249, 'x'), {0}).session_id > 0);
+        const auto longer = ask(second, std::string(250, 'x'), {0});
+        CHECK(longer.session_id == 0);
+        CHECK(longer.responses[0].partitions[0].error_code ==
+              code(Errc::unknown_topic_or_partition));
+    }
 }
 
 TEST_CASE("a topic made anew under its name is served by the same session", "[broker]") {

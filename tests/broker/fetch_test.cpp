@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Fetch: what is returned, when, and what is left behind (nothing).
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -87,6 +88,26 @@ TEST_CASE("what a fetch asks wrongly is answered for that partition only", "[bro
         {"negative max_bytes of all", [&](auto& r) { r.max_bytes = -1; }, Errc::invalid_request},
         {"a follower that has no replica", [&](auto& r) { r.replica_id = 7; },
          Errc::not_leader_or_follower},
+        {"such a one with our epoch",
+         [&](auto& r) {
+             r.replica_id = 7;
+             place(r).current_leader_epoch = 0;
+             place(r).fetch_offset = -5;
+         },
+         Errc::unknown_leader_epoch},
+        {"the leader's own id", [&](auto& r) { r.replica_id = 1; }, Errc::not_leader_or_follower},
+        {"the leader's own id and epoch",
+         [&](auto& r) {
+             r.replica_id = 1;
+             place(r).current_leader_epoch = 0;
+         },
+         Errc::unknown_leader_epoch},
+        {"a higher epoch and no sense in the last one",
+         [&](auto& r) {
+             place(r).current_leader_epoch = 3;
+             place(r).last_fetched_epoch = -2;
+         },
+         Errc::unknown_leader_epoch},
     };
     for (const Row& row : rows) {
         CAPTURE(row.name);
@@ -104,6 +125,74 @@ TEST_CASE("what a fetch asks wrongly is answered for that partition only", "[bro
     auto by_id = world.fetch_request("t", {0});
     by_id.topics[0].topic_id.bytes[4] = 77;
     CHECK(fetch_one(world, by_id, 13).error_code == code(Errc::unknown_topic_id));
+}
+
+// Kafka 4.3 answers all of this as it stands here.
+TEST_CASE("an isolation level that nobody knows fails the whole request", "[broker][fetch]") {
+    DataWorld world;
+    world.create_topic("t");
+    world.send("t", 0, make_batch({"a"}));
+    for (const std::int8_t level : {std::int8_t{2}, std::int8_t{-1}, std::int8_t{9}}) {
+        for (const int version : {4, 12, 13, 18}) {
+            CAPTURE(version, static_cast<int>(level));
+            auto request = world.fetch_request("t", {0}, 0, 60'000);
+            request.isolation_level = level;
+            Client client;
+            auto answer = world.fetch(client, request, version);
+            world.wait(answer);
+            REQUIRE(answer->here());
+            CHECK(wire::expressible(*answer->response, version).ok());
+            CHECK(answer->response->error_code == code(Errc::unknown_server_error));
+            CHECK(answer->response->session_id == 0);
+            if (version >= 13) {
+                CHECK(answer->response->responses.empty());
+                continue;
+            }
+            CHECK(only(answer).error_code == code(Errc::unknown_server_error));
+            CHECK(only(answer).high_watermark == -1);
+            CHECK(only(answer).records.size_bytes() == 0);
+        }
+    }
+}
+
+TEST_CASE("any negative epoch means that none was given", "[broker][fetch]") {
+    DataWorld world;
+    world.create_topic("t");
+    world.send("t", 0, make_batch({"a"}));
+    for (const std::int32_t epoch : {-1, -2, std::numeric_limits<std::int32_t>::min()}) {
+        CAPTURE(epoch);
+        auto request = world.fetch_request("t", {0});
+        request.topics[0].partitions[0].current_leader_epoch = epoch;
+        request.topics[0].partitions[0].last_fetched_epoch = epoch;
+        const auto data = fetch_one(world, request);
+        CHECK(data.error_code == 0);
+        CHECK(values_of(bytes_of(data.records)).size() == 1);
+    }
+}
+
+TEST_CASE("a partition that is named twice is answered once, as it was asked last", "[broker]") {
+    DataWorld world;
+    world.create_topic("t", 2);
+    world.send("t", 0, make_batch({"a"}));
+    auto request = world.fetch_request("t", {0, 1, 0});
+    request.topics[0].partitions[2].fetch_offset = 77;
+    request.topics.push_back(request.topics[0]);
+    request.topics[1].topic = "zz";
+    request.topics[1].partitions.assign(1000, request.topics[0].partitions[0]);
+    request.session_epoch = GENERATE(-1, 0);
+    Client client;
+    auto answer = world.fetch(client, request);
+    world.wait(answer);
+    REQUIRE(answer->here());
+    const auto& topics = answer->response->responses;
+    REQUIRE(topics.size() == 2);
+    REQUIRE(topics[0].partitions.size() == 2);
+    CHECK(topics[0].partitions[0].partition_index == 0);
+    CHECK(topics[0].partitions[0].error_code == code(Errc::offset_out_of_range));
+    CHECK(topics[0].partitions[1].partition_index == 1);
+    CHECK(topics[0].partitions[1].error_code == 0);
+    CHECK(topics[1].topic == "zz");
+    CHECK(topics[1].partitions.size() == 1);
 }
 
 TEST_CASE("an old epoch is fenced, an old history is told where it ends", "[broker][fetch]") {

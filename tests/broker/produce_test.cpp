@@ -65,6 +65,7 @@ TEST_CASE("a request that is refused changes no byte of the log", "[broker][prod
         Errc code;
         int version = 9;
         bool record_errors = false;
+        std::int64_t log_start = -1;  // what Kafka 4.3 says
     };
     BatchOf transactional;
     transactional.producer = 7;
@@ -112,16 +113,16 @@ TEST_CASE("a request that is refused changes no byte of the log", "[broker][prod
          },
          Errc::corrupt_message},
         {"base offset", [] { return changed(make_batch(), [](Bytes& b) { b[7] = 1; }); },
-         Errc::invalid_record},
+         Errc::invalid_record, 9, false, 0},
         {"count too large",
          [] { return changed(make_batch(), [](Bytes& b) { b[BatchAt::record_count + 3] = 9; }); },
-         Errc::invalid_record},
+         Errc::invalid_record, 9, false, 0},
         {"control batch",
          [] { return changed(make_batch(), [](Bytes& b) { b[BatchAt::attributes + 1] |= 0x20; }); },
-         Errc::invalid_record},
-        {"producer without sequence", [=] { return make_batch(no_sequence); },
-         Errc::invalid_record},
-        {"future", [=] { return make_batch(late); }, Errc::invalid_timestamp, 9, true},
+         Errc::invalid_record, 9, false, 0},
+        {"producer without sequence", [=] { return make_batch(no_sequence); }, Errc::invalid_record,
+         9, false, 0},
+        {"future", [=] { return make_batch(late); }, Errc::invalid_timestamp, 9, true, 0},
         {"too large", [] { return make_batch({std::string(1'100'000, 'x')}); },
          Errc::message_too_large},
         {"zstd below version 7", [=] { return make_batch(zstd); },
@@ -149,6 +150,7 @@ TEST_CASE("a request that is refused changes no byte of the log", "[broker][prod
             CHECK(std::string(name_of(errc_from_wire(answer.error_code))) ==
                   std::string(name_of(row.code)));
             CHECK(answer.base_offset == -1);
+            CHECK(answer.log_start_offset == row.log_start);
             CHECK(answer.record_errors.empty() != row.record_errors);
         }
         CHECK(world.log_bytes("t", 0) == before);
@@ -225,10 +227,15 @@ TEST_CASE("what the request itself does wrong", "[broker][produce]") {
         request.topic_data[0].partition_data[0].records = wire::Records();
         CHECK(codes(request) == Codes{code(Errc::invalid_record)});
     }
-    SECTION("a partition twice") {
+    SECTION("of a partition that is named twice the later batch is written, and answered") {
+        const Bytes later = make_batch({"later"});
         auto request = world.produce_request("t", 0, batch);
-        request.topic_data[0].partition_data.push_back({0, wire::Records(ByteView(batch))});
-        CHECK(codes(request) == Codes{0, code(Errc::invalid_request)});
+        request.topic_data[0].partition_data.push_back({1, wire::Records(ByteView(batch))});
+        request.topic_data[0].partition_data.push_back({0, wire::Records(ByteView(later))});
+        request.topic_data.push_back(request.topic_data[0]);
+        request.topic_data[1].partition_data = {{0, wire::Records(ByteView(later))}};
+        CHECK(codes(request) == Codes{0, 0});
+        CHECK(world.read("t", 0) == std::vector<std::string>{"later"});
     }
     SECTION("internal topics are written by nobody but Kafka's own admin client") {
         world.create_topic("__consumer_offsets");

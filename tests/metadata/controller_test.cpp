@@ -329,6 +329,20 @@ TEST_CASE("topics are deleted by name or id, each answered for itself", "[metada
     decision = delete_topics(cluster.state(), request);
     CHECK(decision.records.empty());
     CHECK(decision.response.responses[0].error_code == wire_code(Errc::invalid_request));
+    // By the same word more than once, whether it is there or not, it is answered once.
+    request.topics = {{"c", Uuid{}},
+                      {"nope", Uuid{}},
+                      {"c", Uuid{}},
+                      {std::nullopt, id_of(9)},
+                      {std::nullopt, id_of(9)},
+                      {"nope", Uuid{}}};
+    decision = delete_topics(cluster.state(), request);
+    CHECK(decision.records.empty());
+    REQUIRE(decision.response.responses.size() == 3);
+    for (const auto& result : decision.response.responses)
+        CHECK(result.error_code == wire_code(Errc::invalid_request));
+    CHECK(decision.response.responses[1].name == "nope");
+    CHECK(decision.response.responses[2].topic_id == id_of(9));
     // Versions before 6 name them apart.
     request.topics.clear();
     request.topic_names = {"c"};

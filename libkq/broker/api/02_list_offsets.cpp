@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/api/02_list_offsets.hpp"
 
-#include <map>
 #include <memory>
 #include <string_view>
 #include <utility>
+#include <vector>
 
+#include "broker/repeated_partitions.hpp"
 #include "metadata/metadata_state.hpp"
 
 namespace kq {
@@ -72,56 +73,71 @@ void handle_list_offsets(RequestContext& context, wire::ListOffsetsRequest reque
     auto gathering = std::make_shared<OffsetSearch>(std::move(reply));
     gathering->version = context.api_version;
     const Visibility visibility = visibility_of(request);
-    std::map<std::pair<std::string_view, std::int32_t>, int> asked;
+    const bool is_unreadable = request.isolation_level != 0 && request.isolation_level != 1;
+    std::vector<NamedPartition> named;
     for (const auto& topic : request.topics) {
-        for (const auto& partition : topic.partitions) {
-            ++asked[{topic.name, partition.partition_index}];
-        }
+        for (const auto& partition : topic.partitions)
+            named.push_back({topic.name, Uuid{}, partition.partition_index});
     }
+    const auto last = last_places(named);
 
     // All places first: answers may come at once, and must not find the vectors growing.
+    struct Place {
+        const wire::ListOffsetsRequest::ListOffsetsTopic* topic;
+        const wire::ListOffsetsRequest::ListOffsetsPartition* asked;
+        std::size_t t;  // of the response
+        std::size_t p;
+        bool is_repeated;
+    };
+    std::vector<Place> places;
+    auto& topics = gathering->response.topics;
+    std::size_t i = 0;
     for (const auto& topic : request.topics) {
-        auto& answers = gathering->response.topics.emplace_back();
+        auto& answers = topics.emplace_back();
         answers.name = topic.name;
         for (const auto& partition : topic.partitions) {
+            const std::size_t place = i++;
+            if (last[place] == named_before) continue;
             answers.partitions.emplace_back().partition_index = partition.partition_index;
+            places.push_back({&topic, &partition, topics.size() - 1, answers.partitions.size() - 1,
+                              last[place] != place});
         }
+        if (answers.partitions.empty() && !topic.partitions.empty()) topics.pop_back();
     }
-    for (std::size_t t = 0; t < request.topics.size(); ++t) {
-        const auto& topic = request.topics[t];
-        const TopicImage* image = context.image->topic(std::string_view(topic.name));
-        for (std::size_t p = 0; p < topic.partitions.size(); ++p) {
-            const auto& partition = topic.partitions[p];
-            auto& place = gathering->response.topics[t].partitions[p];
-            const auto refuse = [&](Errc code) { fill(place, refused(code), context.api_version); };
-            if (asked[{topic.name, partition.partition_index}] > 1) {
-                refuse(Errc::invalid_request);
-                continue;
-            }
-            if (image == nullptr || partition.partition_index < 0 ||
-                image->partition(PartitionIndex{partition.partition_index}) == nullptr) {
-                refuse(Errc::unknown_topic_or_partition);
-                continue;
-            }
-            if (context.api_version < version_of(partition.timestamp)) {
-                refuse(Errc::unsupported_version);
-                continue;
-            }
-            const TopicIdPartition id{image->id(), PartitionIndex{partition.partition_index}};
-            const OffsetLookup query{partition.timestamp, Epoch{partition.current_leader_epoch},
-                                     visibility};
-            ++gathering->outstanding;
-            PartitionSet& set = router.owner(id);
-            run_on(set.loop(), [gathering, &set, &home = context.loop, id, query, t, p] {
-                set.list_offset(id, query, [gathering, &home, t, p](OffsetAnswer answer) {
-                    run_on(home, [gathering, answer, t, p] {
-                        fill(gathering->response.topics[t].partitions[p], answer,
-                             gathering->version);
-                        gathering->one_less();
-                    });
+    for (const auto& [topic, partition, t, p, is_repeated] : places) {
+        const TopicImage* image = context.image->topic(std::string_view(topic->name));
+        auto& answer = topics[t].partitions[p];
+        const auto refuse = [&](Errc code) { fill(answer, refused(code), context.api_version); };
+        if (is_unreadable) {
+            refuse(Errc::unknown_server_error);  // as Kafka, for a level it does not know
+            continue;
+        }
+        if (is_repeated) {
+            refuse(Errc::invalid_request);
+            continue;
+        }
+        if (image == nullptr || partition->partition_index < 0 ||
+            image->partition(PartitionIndex{partition->partition_index}) == nullptr) {
+            refuse(Errc::unknown_topic_or_partition);
+            continue;
+        }
+        if (context.api_version < version_of(partition->timestamp)) {
+            refuse(Errc::unsupported_version);
+            continue;
+        }
+        const TopicIdPartition id{image->id(), PartitionIndex{partition->partition_index}};
+        const OffsetLookup query{partition->timestamp, Epoch{partition->current_leader_epoch},
+                                 visibility};
+        ++gathering->outstanding;
+        PartitionSet& set = router.owner(id);
+        run_on(set.loop(), [gathering, &set, &home = context.loop, id, query, t = t, p = p] {
+            set.list_offset(id, query, [gathering, &home, t, p](OffsetAnswer found) {
+                run_on(home, [gathering, found, t, p] {
+                    fill(gathering->response.topics[t].partitions[p], found, gathering->version);
+                    gathering->one_less();
                 });
             });
-        }
+        });
     }
     gathering->one_less();
 }
