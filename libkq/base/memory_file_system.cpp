@@ -39,6 +39,8 @@ struct MemoryFileSystem::State {
     std::set<std::string> fail_next_sync;
     std::set<std::string> fail_writes;
     std::set<std::string> fail_reads;
+    std::map<std::string, std::set<std::uint64_t>> warm_pages;  // of files that went cold
+    std::atomic<bool> has_cold{false};
     std::atomic<bool> has_faults{false};
     std::atomic<std::uint64_t> capacity{std::uint64_t{1} << 50};
     std::atomic<std::uint64_t> used{0};
@@ -91,6 +93,25 @@ struct MemoryFileSystem::State {
         std::lock_guard lock(mutex);
         return names(faults, path);
     }
+    // The page cache, of files that went cold once.
+    static constexpr std::uint64_t page_bytes = 4096;
+    void warm(const std::string& path, std::uint64_t position, std::size_t count) {
+        if (!has_cold.load(std::memory_order_relaxed) || count == 0) return;
+        std::lock_guard lock(mutex);
+        const auto found = warm_pages.find(path);
+        if (found == warm_pages.end()) return;
+        for (auto page = position / page_bytes; page <= (position + count - 1) / page_bytes; ++page)
+            found->second.insert(page);
+    }
+    bool is_warm(const std::string& path, std::uint64_t position, std::size_t count) const {
+        if (!has_cold.load(std::memory_order_relaxed) || count == 0) return true;
+        std::lock_guard lock(mutex);
+        const auto found = warm_pages.find(path);
+        if (found == warm_pages.end()) return true;
+        for (auto page = position / page_bytes; page <= (position + count - 1) / page_bytes; ++page)
+            if (found->second.count(page) == 0) return false;
+        return true;
+    }
     bool takes_sync_fault(const std::string& path) {
         if (!has_faults.load(std::memory_order_relaxed)) return false;
         std::lock_guard lock(mutex);
@@ -121,9 +142,13 @@ public:
     Result<std::size_t> pread(std::uint64_t position, MutableBytes into) const override {
         KQ_TRY(check_alive("read"));
         if (state_->fails(state_->fail_reads, path_)) return broken("read");
+        state_->warm(path_, position, into.size());
         return inode_->read(position, into);
     }
     Result<std::size_t> pread_nowait(std::uint64_t position, MutableBytes into) const override {
+        if (!state_->is_warm(path_, position, into.size())) {
+            return Error{Errc::would_block, "'" + path_ + "' is not in the page cache"};
+        }
         return pread(position, into);
     }
 
@@ -469,6 +494,12 @@ void MemoryFileSystem::fail_reads(const std::string& path) {
     std::lock_guard lock(state_->mutex);
     state_->fail_reads.insert(path);
     state_->has_faults = true;
+}
+
+void MemoryFileSystem::go_cold(const std::string& path) {
+    std::lock_guard lock(state_->mutex);
+    state_->warm_pages[path].clear();
+    state_->has_cold = true;
 }
 
 void MemoryFileSystem::set_capacity(std::uint64_t bytes) {

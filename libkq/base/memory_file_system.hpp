@@ -61,6 +61,9 @@ public:
     void fail_next_sync(const std::string& path = {});  // one sync fails, the next would succeed
     void fail_writes(const std::string& path = {});
     void fail_reads(const std::string& path = {});
+    // What the file holds leaves the page cache: pread_nowait() would wait until pread() has read
+    // the page again. No fault: it lasts.
+    void go_cold(const std::string& path);
     void set_capacity(std::uint64_t bytes);  // beyond it writes and creations answer disk_full
     void clear_faults();
     // Turns one bit of what is stored. Requires: the file exists and is that long.

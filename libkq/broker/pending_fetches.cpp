@@ -12,6 +12,7 @@
 #include "broker/pool_job.hpp"
 #include "broker/repeated_partitions.hpp"
 #include "metadata/metadata_state.hpp"
+#include "protocol/record_batch.hpp"
 
 namespace kq {
 
@@ -30,8 +31,7 @@ struct PendingFetches::Slot {
     bool stale = true;  // to be located (again)
     bool watched = false;
     Located located;
-    SharedBytes cold;  // the records, where they had to be read from the disk
-    bool is_cold = false;
+    SharedBytes cold;  // the records, where they were read from the disk into memory
 };
 
 struct PendingFetches::Fetch {
@@ -66,7 +66,8 @@ PendingFetches::PendingFetches(Loop& loop, std::size_t index, const PartitionRou
       router_(router),
       pool_(pool),
       limits_(limits),
-      sessions_(std::make_shared<FetchSessionSlots>(limits.sessions, limits.session_partitions)) {}
+      sessions_(std::make_shared<FetchSessionSlots>(limits.sessions, limits.session_partitions)),
+      cold_memory_(std::make_shared<MemoryBudget>(limits.cold_bytes_max)) {}
 
 PendingFetches::~PendingFetches() = default;
 
@@ -448,43 +449,104 @@ bool PendingFetches::is_cold(const FileSlice& slice) const {
     if (slice.file->size() <= end + limits_.warm_tail_bytes) return false;
     std::uint8_t byte = 0;
     const MutableBytes into(&byte, 1);
-    for (const std::uint64_t position : {slice.position, slice.position + slice.length - 1}) {
-        const auto probed = slice.file->pread_nowait(position, into);
+    // The pages of batch headers are warm, because the batches were just located.
+    const std::uint64_t last = slice.length - 1;
+    for (const std::uint64_t at : {std::uint64_t{0}, last / 3, last / 2, last}) {
+        const auto probed = slice.file->pread_nowait(slice.position + at, into);
         if (!probed.ok() && probed.code() == Errc::would_block) return true;
     }
     return false;
 }
 
-// What is not in the page cache is read on the pool, whole, before the answer is given: sendfile
-// would wait for the disk on the loop.
+namespace {
+
+// Records in memory of their own, and their share of the budget until they were sent.
+struct ColdRecords {
+    Bytes bytes;
+    MemoryLease lease;
+    std::shared_ptr<MemoryBudget> budget;  // outlives the lease, whatever ends first
+    ~ColdRecords() { lease.release(); }
+};
+
+// Brings whole batches from the front of `slice` into the page cache: as many as fit in
+// `bytes_max`, at least the first. How many bytes that are; batches that make no sense are not
+// taken apart.
+Result<std::uint64_t> warm_batches(const FileSlice& slice, std::uint64_t bytes_max) {
+    constexpr std::uint64_t before_length = BatchAt::length + sizeof(std::int32_t);
+    const std::uint64_t end = slice.position + slice.length;
+    std::uint64_t limit = std::min(end, slice.position + bytes_max);
+    std::uint64_t batch = slice.position;  // where the next one begins
+    Bytes scratch(std::size_t{64} << 10);
+    for (std::uint64_t at = slice.position; at < limit;) {
+        const auto wanted =
+            static_cast<std::size_t>(std::min<std::uint64_t>(scratch.size(), end - at));
+        const MutableBytes into = MutableBytes(scratch).first(wanted);
+        KQ_LET(const std::size_t got, slice.file->pread(at, into));
+        if (got < wanted) return Error(Errc::io_error, "a log is shorter than it was");
+        const std::uint64_t read_end = at + wanted;
+        while (batch + before_length <= read_end) {
+            const auto length =
+                load_be<std::uint32_t>(scratch.data() + (batch - at) + BatchAt::length);
+            const std::uint64_t next = batch + before_length + length;
+            if (next > end)
+                return std::min(slice.length,
+                                std::max(limit - slice.position, batch - slice.position));
+            if (batch == slice.position) limit = std::max(limit, next);
+            if (next > limit) return batch - slice.position;
+            batch = next;
+        }
+        at = batch < read_end && batch > at ? batch : read_end;
+    }
+    return batch - slice.position;
+}
+
+}  // namespace
+
+// What is not in the page cache is read on the pool before the answer is given: sendfile would wait
+// for the disk on the loop. A partition gives no more than cold_read_bytes of it to an answer,
+// which is kept in memory of its own until it was sent, within the loop's budget. Without a share
+// of that it is sent from the page cache after all, where the pool has just put it.
 void PendingFetches::read_cold(Fetch& fetch) {
+    struct Read {
+        std::uint64_t length = 0;
+        SharedBytes bytes;  // none: from the file
+    };
     fetch.answering = true;
     const std::uint64_t number = fetch.number;
     ++fetch.outstanding;
     for (std::uint32_t i = 0; i < fetch.slots.size(); ++i) {
         Slot& slot = fetch.slots[i];
         if (!is_cold(slot.located.records)) continue;
-        slot.is_cold = true;
         ++fetch.outstanding;
+        const std::uint64_t share =
+            std::min<std::uint64_t>(slot.located.records.length, limits_.cold_read_bytes);
+        auto records = std::make_shared<ColdRecords>();
+        records->budget = cold_memory_;
+        if (cold_memory_->try_take(share)) records->lease = MemoryLease(*cold_memory_, share);
         run_on_pool(
             pool_, loop_,
-            [slice = slot.located.records]() -> Result<Bytes> {
-                Bytes bytes(static_cast<std::size_t>(slice.length));
-                KQ_LET(const std::size_t got, slice.file->pread(slice.position, bytes));
-                if (got < bytes.size())
+            [slice = slot.located.records, share, records = std::move(records)]() -> Result<Read> {
+                Read read;
+                KQ_LET(read.length, warm_batches(slice, share));
+                if (!records->lease.held() || read.length > share) return read;
+                records->bytes.resize(static_cast<std::size_t>(read.length));
+                KQ_LET(const std::size_t got, slice.file->pread(slice.position, records->bytes));
+                if (got < records->bytes.size())
                     return Error(Errc::io_error, "a log is shorter than it was");
-                return bytes;
+                read.bytes = SharedBytes(records, ByteView(records->bytes));
+                return read;
             },
-            [this, number, i](Result<Bytes> bytes) {
+            [this, number, i](Result<Read> read) {
                 loop_.assert_here();
                 Fetch* still = find(number);
                 if (still == nullptr) return;
-                Slot& read = still->slots[i];
-                if (bytes.ok()) {
-                    read.cold = SharedBytes::of(std::move(bytes).value());
+                Slot& slot_read = still->slots[i];
+                if (read.ok()) {
+                    slot_read.located.records.length = read.value().length;
+                    slot_read.cold = std::move(read.value().bytes);
                 } else {
-                    read.located = {};
-                    read.located.code = Errc::kafka_storage_error;
+                    slot_read.located = {};
+                    slot_read.located.code = Errc::kafka_storage_error;
                 }
                 if (--still->outstanding == 0) answer(*still);
             });
@@ -519,7 +581,7 @@ wire::FetchResponse::PartitionData PendingFetches::answer_of(Fetch& fetch, Slot&
         }
     }
     Chain records;
-    if (slot.is_cold) {
+    if (!slot.cold.empty()) {
         records.add(std::move(slot.cold));
     } else {
         records.add(std::move(located.records));

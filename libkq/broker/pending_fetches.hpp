@@ -19,6 +19,7 @@
 
 #include "base/io_pool.hpp"
 #include "base/loop.hpp"
+#include "base/memory_budget.hpp"
 #include "broker/fetch_session.hpp"
 #include "broker/partition_router.hpp"
 #include "broker/reply.hpp"
@@ -32,6 +33,9 @@ struct FetchLimits {
     std::size_t sessions = 1000;           // max.incremental.fetch.session.cache.slots, its share
     std::size_t session_partitions = 100'000;   // of one loop's sessions together
     std::uint64_t warm_tail_bytes = 32u << 20;  // the end of a file that is taken to be cached
+    // Of what is read from the disk: for a partition and answer, and for all that are not sent yet.
+    std::uint64_t cold_read_bytes = 1u << 20;
+    std::uint64_t cold_bytes_max = 64u << 20;
 };
 
 class PendingFetches {
@@ -61,6 +65,8 @@ public:
         loop_.assert_here();
         return sessions_->partitions();
     }
+    // Memory of records that were read from the disk and are not sent yet.
+    std::uint64_t cold_bytes() const { return cold_memory_->used(); }
 
 private:
     struct Slot;
@@ -97,6 +103,7 @@ private:
     IoPool& pool_;
     const FetchLimits limits_;
     std::shared_ptr<FetchSessionSlots> sessions_ KQ_OWNED_BY(loop_);
+    const std::shared_ptr<MemoryBudget> cold_memory_;
     std::uint64_t last_number_ KQ_OWNED_BY(loop_) = 0;
     std::uint64_t last_session_ KQ_OWNED_BY(loop_) = 0;
     std::unordered_map<std::uint64_t, std::unique_ptr<Fetch>> fetches_ KQ_OWNED_BY(loop_);

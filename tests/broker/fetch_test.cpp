@@ -342,6 +342,90 @@ TEST_CASE("limits bind all but the first batch", "[broker][fetch][KIP-74]") {
     }
 }
 
+namespace {
+
+// Whether the records of an answer are in memory of their own, other than in a file.
+bool is_in_memory(const PartitionData& data) {
+    for (const auto& piece : data.records.chain()->pieces()) {
+        if (std::holds_alternative<FileSlice>(piece)) return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+TEST_CASE("cold records are read a little at a time, into bounded memory", "[broker][fetch][I33]") {
+    DataWorld world;
+    world.create_topic("t", 1, {{"max.message.bytes", "4000000"}});
+    const std::string large(2'000'000, 'l');
+    world.send("t", 0, make_batch({large}));
+    const std::string some(300'000, 's');
+    for (int i = 0; i < 130; ++i)  // more than the end that is taken to be cached
+        world.send("t", 0, make_batch({some + std::to_string(i)}));
+    const std::string log = "/data0/t-0/00000000000000000000.log";
+    auto& fetches = world.plane->data_loop(0).fetches;
+    auto request = world.fetch_request("t", {0}, 1);
+    request.max_bytes = request.topics[0].partitions[0].partition_max_bytes = 4 << 20;
+
+    SECTION("whole batches, at most a megabyte") {
+        world.files.go_cold(log);
+        const auto data = fetch_one(world, request);
+        CHECK(is_in_memory(data));
+        const auto values = values_of(bytes_of(data.records), 1);
+        REQUIRE(values.size() == 3);
+        CHECK(values[2] == some + "2");
+        CHECK(data.records.size_bytes() <= 1 << 20);
+        CHECK(fetch_one(world, request).records.size_bytes() == data.records.size_bytes());
+    }
+    SECTION("a larger first batch comes whole") {
+        world.files.go_cold(log);
+        request.topics[0].partitions[0].fetch_offset = 0;
+        const auto values = values_of(bytes_of(fetch_one(world, request).records));
+        REQUIRE(values.size() == 1);
+        CHECK(values[0] == large);
+    }
+    SECTION("what is warm is sent from the file, as much as was asked for") {
+        const auto data = fetch_one(world, request);
+        CHECK_FALSE(is_in_memory(data));
+        CHECK(values_of(bytes_of(data.records), 1).size() == 13);
+    }
+    SECTION("clients that do not read hold no more than the budget, and others are served") {
+        std::vector<Client> clients(80);
+        std::vector<AnswerPtr<wire::FetchResponse>> answers;
+        std::size_t in_memory = 0;
+        for (Client& client : clients) {
+            world.files.go_cold(log);
+            answers.push_back(world.fetch(client, request));
+            world.wait(answers.back());
+            const PartitionData& data = only(answers.back());
+            CHECK(values_of(bytes_of(data.records), 1).size() == 3);
+            if (is_in_memory(data)) ++in_memory;
+            CHECK(fetches.cold_bytes() <= 64 << 20);
+        }
+        CHECK(in_memory == 64);
+        answers.clear();
+        CHECK(fetches.cold_bytes() == 0);
+    }
+    SECTION("a client that leaves while its records are read leaves nothing") {
+        world.files.go_cold(log);
+        Client client;
+        auto answer = world.fetch(client, request);
+        world.on_loop(0, [&] { answer->asker->leave(); });
+        world.run_turns();
+        CHECK_FALSE(answer->here());
+        CHECK(fetches.cold_bytes() == 0);
+    }
+    SECTION("a disk that fails is told") {
+        world.files.go_cold(log);
+        CHECK(fetch_one(world, request).error_code == 0);  // the index is warm now
+        world.files.go_cold(log);
+        world.files.fail_reads(log);
+        CHECK(fetch_one(world, request).error_code == code(Errc::kafka_storage_error));
+        CHECK(fetches.cold_bytes() == 0);
+    }
+    CHECK(world.watch_count() == 0);
+}
+
 TEST_CASE("a topic that is deleted ends the fetches that wait for it", "[broker][fetch]") {
     DataWorld world;
     world.create_topic("t");
