@@ -25,6 +25,20 @@ void MemoryBudget::give_back(std::uint64_t bytes) {
         waiter.loop->post(std::move(waiter.task));
 }
 
+void MemoryBudget::begin_waiting(std::uint64_t held) {
+    waiting_.fetch_add(held);
+}
+
+void MemoryBudget::end_waiting(std::uint64_t held) {
+    waiting_.fetch_sub(held);
+}
+
+bool MemoryBudget::try_overdraw(std::uint64_t bytes) {
+    std::lock_guard lock(mutex_);  // one at a time: with what it takes used_ is past waiting_
+    std::uint64_t used = waiting_.load();
+    return used_.compare_exchange_strong(used, used + bytes);
+}
+
 void MemoryBudget::when_freed(Loop& loop, Task task) {
     {
         std::lock_guard lock(mutex_);

@@ -3,7 +3,9 @@
 // MemoryBudget: how much memory the requests of all connections may hold together. Taken before the
 // memory is; who gets none waits until some is given back.
 //
-// shape    a request larger than the whole budget is let in alone, or it could never be served
+// shape    a request larger than the whole budget is let in alone, or it could never be served. Who
+//          takes memory piece by piece says so while it waits for the next: when all that is taken
+//          is held by such, one of them may go past the limit, or they would wait for each other
 // units    bytes
 // owner    any thread; waiters are called on their loop
 #pragma once
@@ -30,6 +32,13 @@ public:
     // may be none left by then.
     void when_freed(Loop& loop, Task task);
 
+    // Who holds `held` bytes waits for more, until end_waiting().
+    void begin_waiting(std::uint64_t held);
+    void end_waiting(std::uint64_t held);
+    // Takes `bytes`, past the limit, when nobody but those who wait holds anything. Requires: the
+    // caller is one of them, and has what it needs with these.
+    bool try_overdraw(std::uint64_t bytes);
+
     std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
     std::uint64_t bytes_max() const { return bytes_max_; }
 
@@ -40,6 +49,7 @@ private:
     };
     const std::uint64_t bytes_max_;
     std::atomic<std::uint64_t> used_{0};
+    std::atomic<std::uint64_t> waiting_{0};  // of used_, held by those who wait
     std::atomic<bool> has_waiters_{false};
     std::mutex mutex_;
     std::vector<Waiter> waiters_;  // guarded by mutex_
@@ -64,6 +74,9 @@ public:
     ~MemoryLease() { release(); }
 
     bool held() const { return budget_ != nullptr; }
+    std::uint64_t bytes() const { return bytes_; }
+    // Requires: held(), and so many more were taken for it.
+    void add(std::uint64_t bytes) { bytes_ += bytes; }
     void release() {
         if (auto* budget = std::exchange(budget_, nullptr)) budget->give_back(bytes_);
     }

@@ -82,7 +82,7 @@ bool Session::is_blocked() const {
 void Session::receive() {
     last_activity_ = loop_.clock().mono();
     for (int i = 0; i < receives_per_turn_max && !closed_; ++i) {
-        bool more = large_.empty() ? receive_into_slab() : receive_large();
+        bool more = large_ == nullptr ? receive_into_slab() : receive_large();
         if (closed_) return;
         // While a request is worked on the socket is read once, to hear whether its client has
         // left.
@@ -114,13 +114,18 @@ bool Session::receive_into_slab() {
 }
 
 bool Session::receive_large() {
-    auto rest = large_.subspan(large_filled_);
+    auto rest = large_->room().subspan(large_filled_);
     auto got = receive(rest);
     if (got == 0) return false;
     large_filled_ += got;
-    if (large_filled_ < large_.size()) return got == rest.size();
-    process();
-    return true;
+    if (is_large_whole()) {
+        process();
+        return true;
+    }
+    if (got < rest.size()) return false;
+    if (ReceiveBuffers::grow(*large_)) return true;
+    wait_for_memory();
+    return false;
 }
 
 // How many bytes came; 0 when the socket is empty, or over.
@@ -128,6 +133,7 @@ std::size_t Session::receive(MutableBytes into) {
     auto got = connection_->receive(into);
     if (got.ok()) {
         sessions_.bytes_received_.add(got.value());
+        received_ += got.value();
         return got.value();
     }
     if (got.code() != Errc::would_block) {
@@ -138,18 +144,19 @@ std::size_t Session::receive(MutableBytes into) {
 }
 
 // A frame that will not come whole soon moves to a buffer of its own; false when memory is short.
+// What is announced costs nothing: the buffer is counted in steps of twice what has come.
 bool Session::start_large(std::size_t frame_bytes) {
-    auto single = sessions_.buffers_.single(frame_bytes);
-    if (!single) {
+    auto here = unread_.bytes.subspan(wire::frame_size_bytes);
+    auto count = std::min(frame_bytes, std::max(small_frame_bytes_max, 2 * here.size()));
+    auto single = sessions_.buffers_.single(frame_bytes, count);
+    if (single == nullptr) {
         large_wanted_ = frame_bytes;
         wait_for_memory();
         return false;
     }
     large_wanted_ = 0;
-    large_ = single->bytes;
-    large_hold_ = std::move(single->hold);
-    auto here = unread_.bytes.subspan(wire::frame_size_bytes);
-    std::copy(here.begin(), here.end(), large_.begin());
+    large_ = std::move(single);
+    std::copy(here.begin(), here.end(), large_->room().begin());
     large_filled_ = here.size();
     unread_ = {};
     return true;
@@ -161,17 +168,17 @@ void Session::process() {
     if (processing_ || closed_) return;
     processing_ = true;
     held_back_ = false;
-    if (!large_.empty() && large_filled_ == large_.size()) {
-        if (may_start(large_)) {
-            auto frame = std::exchange(large_, {});
-            auto hold = std::exchange(large_hold_, nullptr);
+    if (is_large_whole()) {
+        auto frame = large_->room();
+        if (may_start(frame)) {
+            auto hold = std::exchange(large_, nullptr);
             large_filled_ = 0;
             start_request(frame, std::move(hold));
         } else {
             held_back_ = true;
         }
     }
-    if (!closed_ && large_.empty()) process_unread();
+    if (!closed_ && large_ == nullptr) process_unread();
     processing_ = false;
     if (!closed_) send_answers();
 }
@@ -225,7 +232,8 @@ bool Session::may_start(MutableBytes frame) const {
 bool Session::may_continue() const {
     if (is_blocked()) return false;
     if (!held_back_) return true;
-    return may_start(large_.empty() ? unread_.bytes.subspan(wire::frame_size_bytes) : large_);
+    return may_start(large_ == nullptr ? unread_.bytes.subspan(wire::frame_size_bytes)
+                                       : large_->room());
 }
 
 // What is left moves out of the slab, so that a slow peer does not hold a megabyte.
@@ -241,6 +249,7 @@ void Session::keep_unread() {
 }
 
 void Session::start_request(MutableBytes frame, std::shared_ptr<const void> hold) {
+    half_frame_since_ = MonoTime{};  // what follows is another frame
     auto parts = wire::decode_request_header(frame);
     if (!parts.ok()) return close("malformed_header", parts.error());
     auto& header = parts.value().header;
@@ -338,6 +347,7 @@ void Session::go_on() {
     process();
     if (closed_ || is_blocked() || held_back_) return;
     if (std::exchange(reading_stopped_, false)) connection_->resume_reading();
+    watch_half_frame();  // the rest of a frame that had to wait for us
 }
 
 void Session::on_drained() {
@@ -357,16 +367,18 @@ void Session::stop_reading() {
 void Session::wait_for_memory() {
     if (std::exchange(waiting_for_memory_, true)) return;
     stop_reading();
-    sessions_.wait_for_memory(*this);
+    sessions_.wait_for_memory(*this, large_ != nullptr);
 }
 
 bool Session::try_memory_again() {
     loop_.assert_here();
     if (closed_) return true;
-    waiting_for_memory_ = false;
-    if (large_wanted_ > 0 && !start_large(large_wanted_)) return false;
-    continue_later();
-    return true;
+    const bool has_memory = large_ != nullptr   ? ReceiveBuffers::grow(*large_)
+                            : large_wanted_ > 0 ? start_large(large_wanted_)
+                                                : true;
+    waiting_for_memory_ = !has_memory;
+    if (has_memory) continue_later();
+    return has_memory;
 }
 
 void Session::watch_half_frame() {
@@ -374,9 +386,12 @@ void Session::watch_half_frame() {
         half_frame_since_ = MonoTime{};
         return;
     }
-    if (half_frame_since_ == MonoTime{}) half_frame_since_ = last_activity_;
+    if (half_frame_since_ == MonoTime{}) {
+        half_frame_since_ = progress_since_ = loop_.clock().mono();
+        progress_from_ = received_;
+    }
     if (half_frame_timer_.is_set()) return;
-    check_half_frame_at(last_activity_ + sessions_.options_.half_frame_max);
+    check_half_frame_at(progress_since_ + sessions_.options_.half_frame_max);
 }
 
 void Session::check_half_frame_at(MonoTime deadline) {
@@ -390,14 +405,19 @@ void Session::check_half_frame_at(MonoTime deadline) {
 void Session::check_half_frame() {
     if (closed_ || !has_half_frame() || half_frame_since_ == MonoTime{}) return;
     const auto& options = sessions_.options_;
-    auto now = loop_.clock().mono();
-    auto whole = std::chrono::seconds(large_.size() / options.half_frame_rate_min);
-    if (now - last_activity_ >= options.half_frame_max ||
-        now - half_frame_since_ >= options.half_frame_max + whole) {
-        return close("half_frame",
-                     Error{Errc::deadline_passed, "the rest of a frame did not come"});
+    const auto now = loop_.clock().mono();
+    if (now - progress_since_ >= options.half_frame_max) {
+        const std::size_t frame = large_ == nullptr ? 0 : large_->frame_bytes();
+        const auto whole = std::chrono::seconds(frame / options.half_frame_rate_min);
+        if (received_ - progress_from_ < options.half_frame_progress_min ||
+            now - half_frame_since_ >= options.half_frame_max + whole) {
+            return close("half_frame",
+                         Error{Errc::deadline_passed, "the rest of a frame did not come"});
+        }
+        progress_since_ = now;
+        progress_from_ = received_;
     }
-    check_half_frame_at(last_activity_ + options.half_frame_max);
+    check_half_frame_at(progress_since_ + options.half_frame_max);
 }
 
 void Session::close_if_idle(MonoTime before) {
@@ -444,8 +464,7 @@ void Session::over() {
         request->leave();
     state_.fetch_session = nullptr;
     unread_ = {};
-    large_ = {};
-    large_hold_ = nullptr;
+    large_ = nullptr;
     half_frame_timer_.cancel();
     pause_timer_.cancel();
     sessions_.forget(*this);

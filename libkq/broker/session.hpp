@@ -80,6 +80,9 @@ private:
     void check_half_frame() KQ_ON(loop_);
     void check_half_frame_at(MonoTime deadline) KQ_ON(loop_);
     void send_answers() KQ_ON(loop_);
+    bool is_large_whole() const KQ_ON(loop_) {
+        return large_ != nullptr && large_filled_ == large_->frame_bytes();
+    }
     void continue_later() KQ_ON(loop_);
     void go_on() KQ_ON(loop_);
     void stop_reading() KQ_ON(loop_);
@@ -99,8 +102,8 @@ private:
     std::size_t others_ KQ_OWNED_BY(loop_) = 0;
 
     Unread unread_ KQ_OWNED_BY(loop_);
-    MutableBytes large_ KQ_OWNED_BY(loop_);  // a frame with a buffer of its own, being received
-    std::shared_ptr<const void> large_hold_ KQ_OWNED_BY(loop_);
+    // A frame with a buffer of its own, being received; null without one.
+    std::shared_ptr<ReceiveBuffers::Single> large_ KQ_OWNED_BY(loop_);
     std::size_t large_filled_ KQ_OWNED_BY(loop_) = 0;
     std::size_t large_wanted_ KQ_OWNED_BY(loop_) = 0;  // waits for memory of that size
 
@@ -113,6 +116,9 @@ private:
     bool closed_ KQ_OWNED_BY(loop_) = false;
     MonoTime last_activity_ KQ_OWNED_BY(loop_);
     MonoTime half_frame_since_ KQ_OWNED_BY(loop_){};
+    std::uint64_t received_ KQ_OWNED_BY(loop_) = 0;       // since the connection was made
+    MonoTime progress_since_ KQ_OWNED_BY(loop_){};        // what came from then on …
+    std::uint64_t progress_from_ KQ_OWNED_BY(loop_) = 0;  // … is what goes past this
     Timer half_frame_timer_ KQ_OWNED_BY(loop_);
     MonoTime paused_until_ KQ_OWNED_BY(loop_) = MonoTime::min();
     Timer pause_timer_ KQ_OWNED_BY(loop_);

@@ -72,39 +72,53 @@ void Sessions::abandon() {
     for (auto& [id, held] : sessions_)
         held.session->abandon();
     sessions_.clear();
+    growing_.clear();
     hungry_.clear();
 }
 
-void Sessions::wait_for_memory(Session& session) {
+void Sessions::wait_for_memory(Session& session, bool holds_some) {
     loop_.assert_here();
     memory_waits_.add();
-    hungry_.push_back(&session);
+    (holds_some ? growing_ : hungry_).push_back(&session);
+    ask_for_memory();
+}
+
+void Sessions::ask_for_memory() {
     if (std::exchange(asked_for_memory_, true)) return;
     budget_.when_freed(loop_, [self = self_] {
         auto* sessions = *self;
         if (sessions == nullptr) return;
         sessions->loop_.assert_here();
-        sessions->on_memory();
+        sessions->asked_for_memory_ = false;
+        sessions->give_memory();
     });
+    // It may have come back before the budget knew that we ask.
+    loop_.post([self = self_] {
+        auto* sessions = *self;
+        if (sessions == nullptr) return;
+        sessions->loop_.assert_here();
+        sessions->give_memory();
+    });
+}
+
+// Frames that hold memory come first: they give theirs back when they are whole.
+void Sessions::give_memory() {
+    if (!give_memory_to(growing_) || !give_memory_to(hungry_)) ask_for_memory();
 }
 
 // In the order in which they came; the first that still gets none keeps the others waiting, or a
 // large frame would starve behind small ones.
-void Sessions::on_memory() {
-    asked_for_memory_ = false;
-    while (!hungry_.empty()) {
-        auto* session = hungry_.front();
-        hungry_.pop_front();
-        if (session->try_memory_again()) continue;
-        auto again = std::find(hungry_.begin(), hungry_.end(), session);
-        if (again != hungry_.end()) hungry_.erase(again);
-        hungry_.push_front(session);
-        return;
+bool Sessions::give_memory_to(std::deque<Session*>& waiting) {
+    while (!waiting.empty()) {
+        if (!waiting.front()->try_memory_again()) return false;
+        waiting.pop_front();
     }
+    return true;
 }
 
 void Sessions::forget(Session& session) {
     loop_.assert_here();
+    std::erase(growing_, &session);
     std::erase(hungry_, &session);
     auto found = sessions_.find(session.id());
     KQ_CHECK(found != sessions_.end());

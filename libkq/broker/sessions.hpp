@@ -19,12 +19,13 @@
 namespace kq {
 
 struct SessionOptions {
-    std::size_t frame_bytes_max = 104'857'600;    // socket.request.max.bytes
-    Millis idle_max{600'000};                     // connections.max.idle.ms; below 0: no limit
-    Millis half_frame_max{30'000};                // without a byte more of it
-    std::uint64_t half_frame_rate_min = 65'536;   // bytes a second, on the whole of a frame
-    std::uint64_t output_bytes_max = 256u << 20;  // unsent, then the connection is closed
-    std::uint64_t output_bytes_pause = 1u << 20;  // unsent, then nothing new is started
+    std::size_t frame_bytes_max = 104'857'600;       // socket.request.max.bytes
+    Millis idle_max{600'000};                        // connections.max.idle.ms; below 0: no limit
+    Millis half_frame_max{30'000};                   // without a byte more of it
+    std::uint64_t half_frame_progress_min = 65'536;  // in each half_frame_max, or the rest
+    std::uint64_t half_frame_rate_min = 65'536;      // bytes a second, on the whole of a frame
+    std::uint64_t output_bytes_max = 256u << 20;     // unsent, then the connection is closed
+    std::uint64_t output_bytes_pause = 1u << 20;     // unsent, then nothing new is started
     std::size_t produce_pipeline_max = 8;
     LogLimiter* strangers = nullptr;  // of lines on who speaks TLS or HTTP here; null: no lines
 };
@@ -70,7 +71,7 @@ private:
     friend class Session;
 
     // --- of Session
-    void wait_for_memory(Session& session);
+    void wait_for_memory(Session& session, bool holds_some);
     void forget(Session& session);
     void count_closed(const char* reason);
     const std::shared_ptr<const MetadataState>& image() const {
@@ -78,7 +79,9 @@ private:
         return image_;
     }
 
-    void on_memory() KQ_ON(loop_);
+    void ask_for_memory() KQ_ON(loop_);
+    void give_memory() KQ_ON(loop_);
+    bool give_memory_to(std::deque<Session*>& waiting) KQ_ON(loop_);
     void look_for_idle() KQ_ON(loop_);
 
     Loop& loop_;
@@ -97,7 +100,9 @@ private:
     };
     // By id: what is done to all is done in order of arrival.
     std::map<std::uint64_t, Held> sessions_ KQ_OWNED_BY(loop_);
-    std::deque<Session*> hungry_ KQ_OWNED_BY(loop_);  // wait for memory, in order
+    // Wait for memory, in order: for more to a frame that has some, and for any at all.
+    std::deque<Session*> growing_ KQ_OWNED_BY(loop_);
+    std::deque<Session*> hungry_ KQ_OWNED_BY(loop_);
     bool asked_for_memory_ KQ_OWNED_BY(loop_) = false;
     bool draining_ KQ_OWNED_BY(loop_) = false;
     Task on_drained_ KQ_OWNED_BY(loop_);

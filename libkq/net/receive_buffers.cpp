@@ -2,6 +2,7 @@
 #include "net/receive_buffers.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace kq {
 
@@ -31,22 +32,22 @@ struct ReceiveBuffers::Kept {
     std::vector<Bytes> buffers KQ_OWNED_BY(loop);
 };
 
-struct ReceiveBuffers::SingleHold {
-    SingleHold(Bytes bytes_in, MemoryLease lease_in, std::shared_ptr<Kept> kept_in)
-        : bytes(std::move(bytes_in)), lease(std::move(lease_in)), kept(std::move(kept_in)) {}
-    // Memory that was touched once is worth keeping: what goes back to the kernel comes back cold.
-    ~SingleHold() {
-        if (kept->over.load() || !kept->loop.is_here()) return;
-        if (kept->bytes + bytes.capacity() > kept_bytes_max) return;
-        kept->bytes += bytes.capacity();
-        kept->buffers.push_back(std::move(bytes));
-    }
-    SingleHold(const SingleHold&) = delete;
-    SingleHold& operator=(const SingleHold&) = delete;
-    Bytes bytes;
-    MemoryLease lease;
-    std::shared_ptr<Kept> kept;
-};
+ReceiveBuffers::Single::Single(std::size_t frame_bytes, Bytes bytes, MemoryLease lease,
+                               MemoryBudget& budget, std::shared_ptr<Kept> kept)
+    : frame_bytes_(frame_bytes),
+      bytes_(std::move(bytes)),
+      lease_(std::move(lease)),
+      budget_(budget),
+      kept_(std::move(kept)) {}
+
+// Memory that was touched once is worth keeping: what goes back to the kernel comes back cold.
+ReceiveBuffers::Single::~Single() {
+    if (is_waiting_) budget_.end_waiting(lease_.bytes());
+    if (kept_->over.load() || !kept_->loop.is_here()) return;
+    if (kept_->bytes + bytes_.capacity() > kept_bytes_max) return;
+    kept_->bytes += bytes_.capacity();
+    kept_->buffers.push_back(std::move(bytes_));
+}
 
 ReceiveBuffers::ReceiveBuffers(Loop& loop, MemoryBudget& budget)
     : loop_(loop), budget_(budget), kept_(std::make_shared<Kept>(loop)) {}
@@ -105,26 +106,51 @@ std::shared_ptr<const void> ReceiveBuffers::take(std::size_t count) {
     return std::make_shared<const SlabHold>(slab);
 }
 
-std::optional<ReceiveBuffers::Single> ReceiveBuffers::single(std::size_t bytes) {
+std::shared_ptr<ReceiveBuffers::Single> ReceiveBuffers::single(std::size_t frame_bytes,
+                                                               std::size_t count) {
     kept_->loop.assert_here();
-    if (!budget_.try_take(bytes)) return std::nullopt;
+    KQ_CHECK(count > 0 && count <= frame_bytes);
+    if (!budget_.try_take(count)) return nullptr;
+    MemoryLease lease(budget_, count);
     Bytes buffer;
     auto& kept = kept_->buffers;
     auto found = std::find_if(kept.begin(), kept.end(), [&](const Bytes& candidate) {
-        return candidate.capacity() >= bytes && candidate.capacity() / 4 <= bytes;
+        return candidate.capacity() >= frame_bytes && candidate.capacity() / 4 <= frame_bytes;
     });
     if (found != kept.end()) {
         buffer = std::move(*found);
         kept_->bytes -= buffer.capacity();
         kept.erase(found);
-    } else if (!kept.empty() && kept_->bytes + bytes > kept_bytes_max) {
-        kept_->bytes -= kept.front().capacity();  // sizes have changed: make room for new ones
-        kept.erase(kept.begin());
+        buffer.resize(frame_bytes);
+    } else {
+        if (!kept.empty() && kept_->bytes + frame_bytes > kept_bytes_max) {
+            kept_->bytes -= kept.front().capacity();  // sizes have changed: make room for new ones
+            kept.erase(kept.begin());
+        }
+        // Not touched: what is not counted yet is addresses only, and no more than a slab of them.
+        buffer.resize(std::max(count, std::min(frame_bytes, slab_bytes)));
     }
-    buffer.resize(bytes);
-    auto hold = std::make_shared<SingleHold>(std::move(buffer), MemoryLease(budget_, bytes), kept_);
-    MutableBytes view(hold->bytes);
-    return Single{view, std::move(hold)};
+    return std::make_shared<Single>(frame_bytes, std::move(buffer), std::move(lease), budget_,
+                                    kept_);
+}
+
+bool ReceiveBuffers::grow(Single& single) {
+    const auto counted = static_cast<std::size_t>(single.lease_.bytes());
+    const std::size_t rest = single.frame_bytes_ - counted;
+    std::size_t more = std::min(counted, rest);
+    if (!single.budget_.try_take(more)) {
+        if (!std::exchange(single.is_waiting_, true)) single.budget_.begin_waiting(counted);
+        more = rest;
+        if (!single.budget_.try_overdraw(more)) return false;
+    }
+    if (std::exchange(single.is_waiting_, false)) single.budget_.end_waiting(counted);
+    single.lease_.add(more);
+    if (single.bytes_.size() < counted + more) {
+        Bytes larger(counted + more);
+        std::copy_n(single.bytes_.begin(), counted, larger.begin());
+        single.bytes_ = std::move(larger);
+    }
+    return true;
 }
 
 }  // namespace kq

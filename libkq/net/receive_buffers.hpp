@@ -3,9 +3,10 @@
 // ReceiveBuffers: the memory that the connections of one loop receive into.
 //
 // shape    slabs of 1 MiB, used from front to back and again from the front once nobody holds a
-//          frame in them; frames too long for that get a buffer of their size, which is kept for
-//          the next one. A connection between frames holds nothing. The budget counts frames: not
-//          the slab that is received into, nor the few that are kept with nothing in them
+//          frame in them; frames too long for that get a buffer of their own, which grows, and is
+//          counted, as their bytes come, and is kept for the next one. A connection between frames
+//          holds nothing. The budget counts frames: not the slab that is received into, nor the few
+//          that are kept with nothing in them
 // owner    its loop; holds may die on any thread
 // errors   no memory: the budget is used up (the caller waits for it)
 #pragma once
@@ -14,7 +15,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "base/bytes.hpp"
@@ -37,12 +37,13 @@ public:
     // The first `count` bytes of what space() gave are in use; the answer keeps them so.
     std::shared_ptr<const void> take(std::size_t count);
 
-    // A buffer of exactly that size; nothing when the budget is used up.
-    struct Single {
-        MutableBytes bytes;
-        std::shared_ptr<const void> hold;
-    };
-    std::optional<Single> single(std::size_t bytes);
+    // A buffer for a frame of that size, of which the budget counts `count` for a beginning; null
+    // when it is used up. Requires: 0 < count <= frame_bytes.
+    class Single;
+    std::shared_ptr<Single> single(std::size_t frame_bytes, std::size_t count);
+    // Counts twice as much, or all; what room() gave before has moved. False when the budget is
+    // used up: the frame counts as waiting then, until it is asked for again with success.
+    static bool grow(Single& single);
 
     std::size_t slab_count() const {
         loop_.assert_here();
@@ -63,13 +64,37 @@ private:
     };
     bool retire_last() KQ_ON(loop_);
     struct SlabHold;
-    struct SingleHold;
     struct Kept;  // buffers to be used again; outlives us while holds do
 
     Loop& loop_;
     MemoryBudget& budget_;
     std::vector<std::shared_ptr<Slab>> slabs_ KQ_OWNED_BY(loop_);  // the last is the one in use
     const std::shared_ptr<Kept> kept_;
+};
+
+// The bytes of one frame; whoever shares in it keeps them.
+class ReceiveBuffers::Single {
+public:
+    Single(std::size_t frame_bytes, Bytes bytes, MemoryLease lease, MemoryBudget& budget,
+           std::shared_ptr<Kept> kept);
+    ~Single();
+    Single(const Single&) = delete;
+    Single& operator=(const Single&) = delete;
+
+    std::size_t frame_bytes() const { return frame_bytes_; }
+    // The front of the frame, as far as it is counted.
+    MutableBytes room() {
+        return MutableBytes(bytes_).first(static_cast<std::size_t>(lease_.bytes()));
+    }
+
+private:
+    friend class ReceiveBuffers;
+    const std::size_t frame_bytes_;
+    Bytes bytes_;
+    MemoryLease lease_;
+    MemoryBudget& budget_;
+    bool is_waiting_ = false;
+    std::shared_ptr<Kept> kept_;
 };
 
 }  // namespace kq
