@@ -78,6 +78,7 @@ Status Node::open() {
     options.config = settings_.config;
     options.http = settings_.http;
     options.host_name = host_name();
+    options.give_back_memory = give_back_free_memory;
     KQ_LET(broker_, Broker::open(std::move(seams), std::move(options)));
     return done();
 }

@@ -38,4 +38,9 @@ void tune_allocator() {
     ::mallopt(M_TRIM_THRESHOLD, 32 << 20);
 }
 
+void give_back_free_memory() {
+    constexpr std::size_t much = std::size_t{64} << 20;
+    if (::mallinfo2().fordblks >= much) ::malloc_trim(0);
+}
+
 }  // namespace kq

@@ -19,4 +19,8 @@ std::uint64_t raise_open_files_limit();
 // that are kept instead of going back to the kernel and coming back cold.
 void tune_allocator();
 
+// Gives memory that is allocated by nobody back to the kernel, where that is much; else leaves it
+// for the next use. Takes milliseconds: not on a loop.
+void give_back_free_memory();
+
 }  // namespace kq

@@ -214,6 +214,12 @@ Status Broker::open_planes() {
     const auto partitions_max =
         static_cast<std::size_t>(options_.config->integer("kq.partitions.max"));
     for (std::size_t i = 0; i < seams_.data.size(); ++i) {
+        if (auto* job = options_.give_back_memory; job != nullptr) {
+            session_options.give_back_memory = [job, &pool = seams_.pool,
+                                                &loop = seams_.data[i].loop] {
+                pool.submit(loop, job, [] {});
+            };
+        }
         auto side =
             std::make_unique<DataSide>(seams_.data[i].loop, seams_.data[i].network, request_memory_,
                                        seams_.metrics, seams_.log, session_options, partitions_max);

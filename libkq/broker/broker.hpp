@@ -49,6 +49,8 @@ struct BrokerOptions {
     std::shared_ptr<const ConfigSet> config;
     std::optional<Endpoint> http;  // the status port, where there is to be one
     std::string host_name;         // of this machine, for listeners on every address
+    // Runs on the pool some seconds after connections closed; null in tests.
+    void (*give_back_memory)() = nullptr;
 };
 
 class Broker final : private ImageListener {

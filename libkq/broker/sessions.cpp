@@ -16,6 +16,7 @@ Sessions::Sessions(Loop& loop, Network& network, MemoryBudget& budget, MetricReg
       handler_(handler),
       buffers_(loop, budget),
       idle_timer_(loop),
+      give_back_timer_(loop),
       connections_(metrics.gauge("kq_connections", "Open connections of clients.")),
       accepted_(metrics.counter("kq_connections_accepted_total", "Connections taken in.")),
       bytes_received_(metrics.counter("kq_received_bytes_total", "Bytes received from clients.")),
@@ -69,6 +70,7 @@ void Sessions::abandon() {
     loop_.assert_here();
     draining_ = true;
     idle_timer_.cancel();
+    give_back_timer_.cancel();
     for (auto& [id, held] : sessions_)
         held.session->abandon();
     sessions_.clear();
@@ -126,12 +128,25 @@ void Sessions::forget(Session& session) {
     sessions_.erase(found);
     connections_.add(-1);
     held.on_over();
+    give_back_later();
     // Its own function may be what calls us: it dies in the next turn.
     loop_.post([dead = std::move(held.session)] {});
     if (sessions_.empty()) {
         idle_timer_.cancel();
         if (on_drained_ != nullptr) std::exchange(on_drained_, nullptr)();
     }
+}
+
+// A burst is over when its connections close. Once is enough for those of the next seconds.
+void Sessions::give_back_later() {
+    if (options_.give_back_memory == nullptr || draining_ || give_back_timer_.is_set()) return;
+    auto at = loop_.clock().mono() + options_.give_back_delay;
+    if (gave_back_) at = std::max(at, *gave_back_ + options_.give_back_interval);
+    give_back_timer_.set(at, [this] {
+        loop_.assert_here();
+        gave_back_ = loop_.clock().mono();
+        options_.give_back_memory();
+    });
 }
 
 void Sessions::count_closed(const char* reason) {

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/counters.hpp"
@@ -27,6 +29,11 @@ struct SessionOptions {
     std::uint64_t output_bytes_max = 256u << 20;     // unsent, then the connection is closed
     std::uint64_t output_bytes_pause = 1u << 20;     // unsent, then nothing new is started
     std::size_t produce_pipeline_max = 8;
+    // Called some seconds after connections closed, at most once in give_back_interval: what they
+    // left may go back to the machine. Null: nobody is interested.
+    std::function<void()> give_back_memory;
+    Millis give_back_delay{5'000};
+    Millis give_back_interval{30'000};
     LogLimiter* strangers = nullptr;  // of lines on who speaks TLS or HTTP here; null: no lines
 };
 
@@ -83,6 +90,7 @@ private:
     void give_memory() KQ_ON(loop_);
     bool give_memory_to(std::deque<Session*>& waiting) KQ_ON(loop_);
     void look_for_idle() KQ_ON(loop_);
+    void give_back_later() KQ_ON(loop_);
 
     Loop& loop_;
     Network& network_;
@@ -107,6 +115,8 @@ private:
     bool draining_ KQ_OWNED_BY(loop_) = false;
     Task on_drained_ KQ_OWNED_BY(loop_);
     Timer idle_timer_ KQ_OWNED_BY(loop_);
+    Timer give_back_timer_ KQ_OWNED_BY(loop_);
+    std::optional<MonoTime> gave_back_ KQ_OWNED_BY(loop_);
     std::uint64_t last_id_ KQ_OWNED_BY(loop_) = 0;
     Gauge& connections_;
     Counter& accepted_;

@@ -490,6 +490,34 @@ TEST_CASE("idle connections are closed after their time; those at work are not",
     CHECK(scene.closed("idle") == 1);
 }
 
+TEST_CASE("memory goes back once after connections closed, not again and not while idle",
+          "[broker][I34]") {
+    int given_back = 0;
+    SessionOptions options;
+    options.give_back_memory = [&given_back] { ++given_back; };
+    Scene scene(options);
+    scene.world.run_for(60s);
+    CHECK(given_back == 0);
+    const auto come_and_go = [&] {
+        auto client = scene.connect();
+        scene.world.run_for(1s);
+        client.reset();
+        scene.world.run_for(1s);
+    };
+    come_and_go();
+    come_and_go();
+    CHECK(given_back == 0);
+    scene.world.run_for(5s);
+    CHECK(given_back == 1);
+    come_and_go();
+    scene.world.run_for(15s);
+    CHECK(given_back == 1);  // 30 s have not passed
+    scene.world.run_for(15s);
+    CHECK(given_back == 2);
+    scene.world.run_for(300s);
+    CHECK(given_back == 2);
+}
+
 TEST_CASE("draining answers what is under way and starts nothing", "[broker]") {
     Scene scene;
     auto idle = scene.connect();
