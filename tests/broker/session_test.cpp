@@ -283,7 +283,7 @@ TEST_CASE("half a frame is waited for 30 s, a dripping one not for ever", "[brok
         CHECK(scene.handler.started == 0);
     }
     SECTION("a byte every 29 s, of a short frame and of a long one") {
-        const std::size_t bytes = GENERATE(100, 50'000, 50'000'000);
+        const auto bytes = GENERATE(std::size_t{100}, std::size_t{50'000}, std::size_t{50'000'000});
         Scene scene;
         auto client = scene.connect();
         auto frame = request(produce, 1, std::string(bytes, 'x'));
