@@ -6,6 +6,7 @@
 #include "base/machine.hpp"
 #include "base/memory_file_system.hpp"
 #include "base/posix_file_system.hpp"
+#include "net/http_server.hpp"
 
 namespace kq {
 namespace {
@@ -67,6 +68,13 @@ Node::Node(const BrokerSettings& settings, Process& process)
 
 Node::~Node() = default;
 
+// At most, with listeners, locks, the metadata log, a resolver in each of the pool's threads, and a
+// full status port.
+std::uint64_t Node::descriptors_of_process() const {
+    return 32 + HttpServer::connections_max + 4 * (data_loops_.size() + 1) +
+           2 * static_cast<std::uint64_t>(settings_.config->integer("kq.io.threads"));
+}
+
 Status Node::open() {
     for (const auto& warning : settings_.warnings)
         log_.warn(warning);
@@ -79,6 +87,10 @@ Status Node::open() {
     options.http = settings_.http;
     options.host_name = host_name();
     options.give_back_memory = give_back_free_memory;
+    const std::uint64_t open_files = raise_open_files_limit();
+    if (!settings_.ephemeral && open_files > 0) {
+        options.open_files = OpenFiles{open_files, descriptors_of_process()};
+    }
     KQ_LET(broker_, Broker::open(std::move(seams), std::move(options)));
     return done();
 }
@@ -143,8 +155,9 @@ namespace {
 
 // An address that stands for every one of this machine is none to dial.
 Endpoint as_dialled(Endpoint bound) {
-    if (bound.host.empty() || bound.host == "0.0.0.0") bound.host = "127.0.0.1";
-    if (bound.host == "::") bound.host = "::1";
+    // The socket of :: takes IPv4 in, too.
+    if (bound.host.empty() || bound.host == "0.0.0.0" || bound.host == "::")
+        bound.host = "127.0.0.1";
     return bound;
 }
 

@@ -51,6 +51,7 @@ public:
     EpollLoop& loop() { return control_; }
 
 private:
+    std::uint64_t descriptors_of_process() const;
     void say_ready();
     void look_for_signal();
 

@@ -68,7 +68,6 @@ int run_command(Console& console, const BrokerCommandOptions& options,
     auto settings = settle_broker(quiet, console.process(), files, true);
     if (!settings.ok()) return console.fail("", settings.error());
     tune_allocator();
-    raise_open_files_limit();
 
     Node node(settings.value(), console.process());
     console.process().watch_signals([](void* loop, int) { static_cast<EpollLoop*>(loop)->wake(); },

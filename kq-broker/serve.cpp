@@ -39,6 +39,10 @@ int start_failed(Console& console, const Error& why) {
             problem.tries = {elsewhere({"--data"}, "--data DIR")};
             problem.exit = exit_refused;
             break;
+        case Errc::too_many_open_files:
+            problem.tries = {"ulimit -n 1048576"};
+            problem.exit = exit_refused;
+            break;
         case Errc::io_error:
             problem.exit = exit_refused;
             break;
@@ -62,7 +66,6 @@ int serve(Console& console, const BrokerCommandOptions& options) {
     auto settings = settle_broker(options, console.process(), files);
     if (!settings.ok()) return console.fail("", settings.error());
     tune_allocator();
-    raise_open_files_limit();
 
     Node node(settings.value(), console.process());
     // A hang-up of the terminal stops the broker as TERM does. Without one a HUP asks a daemon to

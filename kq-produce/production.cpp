@@ -414,6 +414,10 @@ int Production::tell_failures(bool late) {
     if (const auto& met = producer_->first_trouble(); met && met->code != first.code) {
         problem.tries.push_back("kq explain " + std::string(name_of(met->code)));
     }
+    if (first.code == Errc::policy_violation &&
+        first.message.find("kq.producer.ids.max") != std::string::npos) {
+        problem.tries = {"kq-broker -X kq.producer.ids.max=1000000   # on the broker"};
+    }
     if (first.code == Errc::message_too_large) {
         problem.tries = {
             "kq-broker -X message.max.bytes=16MiB   # on the broker, for topics without a limit",

@@ -10,6 +10,7 @@
 // owner    File objects may be shared between threads: reads and sync may run on the I/O pool while
 //          the owner appends (pread and pwrite carry their position)
 // errors   io_error, disk_full, not_found, already_exists, permission_denied, locked;
+//          too_many_open_files: of what opens a file, sync_dir() and list() too; nothing was tried;
 //          pread past the end is short, not an error; pread_nowait answers would_block when cold
 #pragma once
 

@@ -30,6 +30,9 @@ Errc errc_of(int number) {
         case ENOSPC:
         case EDQUOT:
             return Errc::disk_full;
+        case EMFILE:
+        case ENFILE:
+            return Errc::too_many_open_files;
         default:
             return Errc::io_error;
     }

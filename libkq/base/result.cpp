@@ -44,10 +44,15 @@ bool is_retriable(Errc code) {
     return row_of(code).retriable;
 }
 
+bool is_shortage(Errc code) {
+    return code == Errc::disk_full || code == Errc::too_many_open_files;
+}
+
 std::int16_t wire_code(Errc code) {
     switch (code) {
         case Errc::io_error:
         case Errc::disk_full:
+        case Errc::too_many_open_files:
         case Errc::corrupt_file:
             return static_cast<std::int16_t>(Errc::kafka_storage_error);
         case Errc::malformed:

@@ -28,6 +28,9 @@ enum class Errc : std::int16_t {
 std::string_view name_of(Errc code);
 std::string_view sentence_of(Errc code);
 bool is_retriable(Errc code);
+// The disk is full, or there are too many open files: what was asked for was not done, nothing is
+// broken, and it may be done once there is room.
+bool is_shortage(Errc code);
 // The code that a peer gets to see for `code`.
 std::int16_t wire_code(Errc code);
 // The code that a peer's number means to us.

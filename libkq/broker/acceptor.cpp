@@ -87,6 +87,7 @@ void Acceptor::accept(const std::string& listener, std::unique_ptr<Socket> socke
             loop.post(std::move(over));
         }
     };
+    if (total_ >= options_.descriptors_max) pause_without_descriptors();
     auto& target = targets_[index];
     if (target.loop == &loop_) {
         target.sessions->serve(std::move(socket), listener, std::move(on_over));
@@ -98,11 +99,26 @@ void Acceptor::accept(const std::string& listener, std::unique_ptr<Socket> socke
     });
 }
 
+// The kernel's queue of those who wait is bounded, too (socket.listen.backlog.size).
+void Acceptor::pause_without_descriptors() {
+    paused_ = true;
+    for (auto& listener : listeners_)
+        listener->pause();
+    if (complaints_.allows("pause", loop_.clock().mono())) {
+        log_.warn("accepting connections pauses: the open files allowed (ulimit -n) are used up",
+                  {kv("connections", total_)});
+    }
+}
+
 void Acceptor::connection_over(std::size_t target, const std::string& host) {
     --counts_[target];
     --total_;
     auto found = by_host_.find(host);
     if (--found->second == 0) by_host_.erase(found);
+    if (!paused_ || total_ >= options_.descriptors_max) return;
+    paused_ = false;
+    for (auto& listener : listeners_)
+        listener->resume();
 }
 
 }  // namespace kq

@@ -7,7 +7,8 @@
 //          being refused
 // owner    the first data loop
 // errors   port_in_use, permission_denied, unreachable. A connection beyond max.connections or
-//          max.connections.per.ip is closed at once, and counted
+//          max.connections.per.ip is closed at once, and counted. Without a descriptor left for
+//          connections, accepting pauses until one ends
 #pragma once
 
 #include <memory>
@@ -15,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/log_limiter.hpp"
 #include "broker/listeners.hpp"
 #include "broker/sessions.hpp"
 
@@ -23,6 +25,8 @@ namespace kq {
 struct AcceptorOptions {
     std::size_t connections_max = 2'147'483'647;
     std::size_t connections_per_ip_max = 2'147'483'647;
+    // So many descriptors there are for connections; who dials then waits.
+    std::size_t descriptors_max = 2'147'483'647;
 };
 
 class Acceptor {
@@ -47,6 +51,7 @@ public:
     void close();
 
 private:
+    void pause_without_descriptors() KQ_ON(loop_);
     void accept(const std::string& listener, std::unique_ptr<Socket> socket) KQ_ON(loop_);
     void connection_over(std::size_t target, const std::string& host) KQ_ON(loop_);
 
@@ -57,6 +62,8 @@ private:
     std::vector<Target> targets_ KQ_OWNED_BY(loop_);
     std::vector<std::size_t> counts_ KQ_OWNED_BY(loop_);  // of connections, by target
     std::size_t total_ KQ_OWNED_BY(loop_) = 0;
+    bool paused_ KQ_OWNED_BY(loop_) = false;
+    LogLimiter complaints_ KQ_OWNED_BY(loop_);
     std::unordered_map<std::string, std::size_t> by_host_ KQ_OWNED_BY(loop_);
     std::vector<std::unique_ptr<Listener>> listeners_ KQ_OWNED_BY(loop_);
     Counter& refused_;

@@ -66,6 +66,7 @@ Result<std::unique_ptr<Broker>> Broker::open(BrokerSeams seams, BrokerOptions op
 Status Broker::open_parts() {
     KQ_LET(listeners_, parse_listeners(*options_.config));
     KQ_TRY(open_directories());
+    KQ_TRY(share_descriptors());
     KQ_TRY(bind_listeners());
     KQ_TRY(identify());
     return open_planes();
@@ -95,6 +96,19 @@ Status Broker::open_directories() {
     return done();
 }
 
+Status Broker::share_descriptors() {
+    if (!options_.open_files) return done();
+    std::size_t partitions = 0;
+    for (const auto& directory : directories_) {
+        KQ_LET(const auto count, directory->partition_count());
+        partitions += count;
+    }
+    const auto connections = options_.config->integer("max.connections");
+    KQ_LET(shares_, descriptor_shares(*options_.open_files, partitions,
+                                      static_cast<std::size_t>(connections)));
+    return done();
+}
+
 Status Broker::bind_listeners() {
     auto& first = seams_.data.front();
     const auto& config = *options_.config;
@@ -102,6 +116,10 @@ Status Broker::bind_listeners() {
     limits.connections_max = static_cast<std::size_t>(config.integer("max.connections"));
     limits.connections_per_ip_max =
         static_cast<std::size_t>(config.integer("max.connections.per.ip"));
+    // Beyond max.connections who dials is refused; where descriptors are fewer, he waits.
+    if (shares_.connections < limits.connections_max) {
+        limits.descriptors_max = shares_.connections;
+    }
     acceptor_ =
         std::make_unique<Acceptor>(first.loop, first.network, seams_.metrics, seams_.log, limits);
     for (const auto& listener : listeners_.clients) {
@@ -182,6 +200,9 @@ Status Broker::open_planes() {
     for (const auto& directory : directories_)
         node.log_dirs.push_back(directory->path());
     node.config = options_.config;
+    if (options_.open_files) {
+        node.room = {static_cast<std::int64_t>(shares_.partitions), options_.open_files->allowed};
+    }
     // Where another node would find this one's quorum, once there is another node.
     node.controller_endpoint = listeners_.controller.value_or(
         ListenerEndpoint{options_.config->list("controller.listener.names").at(0),

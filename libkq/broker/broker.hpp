@@ -10,6 +10,7 @@
 // owner    the control loop; open() and the destructor run while no loop does
 // errors   of open(): usage (settings), foreign_directory (of another node or cluster), locked
 //          (another process has the directory), port_in_use, permission_denied, disk_full,
+//          too_many_open_files (more partitions than may be open; nothing was touched),
 //          unsupported (newer than we know; nothing was touched), corrupt_file, io_error
 // source   docs/architecture.md, 3 and 10.1
 #pragma once
@@ -23,6 +24,7 @@
 #include "broker/acceptor.hpp"
 #include "broker/data_plane.hpp"
 #include "broker/data_side.hpp"
+#include "broker/descriptor_shares.hpp"
 #include "broker/listeners.hpp"
 #include "broker/status_port.hpp"
 #include "metadata/metadata_node.hpp"
@@ -51,6 +53,9 @@ struct BrokerOptions {
     std::string host_name;         // of this machine, for listeners on every address
     // Runs on the pool some seconds after connections closed; null in tests.
     void (*give_back_memory)() = nullptr;
+    // What the process may have open, and what it has at least beside connections and partitions.
+    // Without a value nothing is counted: no file of ours is one of the system's.
+    std::optional<OpenFiles> open_files;
 };
 
 class Broker final : private ImageListener {
@@ -94,6 +99,7 @@ private:
     Status open_parts();
     void leave_no_trace();
     Status open_directories();
+    Status share_descriptors();
     Status bind_listeners();
     Status identify();
     Status open_planes();
@@ -123,6 +129,7 @@ private:
     ListenersOptions listeners_;
     std::string metadata_directory_;
     std::vector<std::unique_ptr<LogDirectory>> directories_;
+    DescriptorShares shares_;
     std::string cluster_id_;
     bool first_start_ = false;
     std::vector<ListenerEndpoint> endpoints_;

@@ -35,8 +35,13 @@ Result<NamedAddress> parse_one(const char* setting, const std::string& text) {
     auto parsed = Endpoint::parse(address, 0);
     if (!parsed.ok()) return wrong(setting, text, "is wrong: " + parsed.error().message);
     out.address = parsed.value();
-    if (out.address.host == "0.0.0.0" || out.address.host == "::") out.address.host.clear();
+    if (out.address.host == "::") out.address.host.clear();
     return out;
+}
+
+// 0.0.0.0 is every address of IPv4; an empty host, or ::, is every address of both families.
+bool is_wildcard(const Endpoint& address) {
+    return address.host.empty() || address.host == "0.0.0.0";
 }
 
 // The elements of a setting that may be null or, like the map of protocols, a plain string.
@@ -115,8 +120,8 @@ Result<ListenersOptions> parse_listeners(const ConfigSet& config) {
         bool is_controller =
             std::find(controllers.begin(), controllers.end(), named.name) != controllers.end();
         if (is_controller) {
-            out.controller =
-                ListenerEndpoint{named.name, named.address.host, named.address.port, 0};
+            const auto host = is_wildcard(named.address) ? "" : named.address.host;
+            out.controller = ListenerEndpoint{named.name, host, named.address.port, 0};
             continue;
         }
         KQ_TRY(check_protocol(config, named.name));
@@ -127,7 +132,7 @@ Result<ListenersOptions> parse_listeners(const ConfigSet& config) {
     }
     for (const auto& text : elements(config, "advertised.listeners")) {
         KQ_LET(auto named, parse_one("advertised.listeners", text));
-        if (named.address.host.empty()) {
+        if (is_wildcard(named.address)) {
             return wrong("advertised.listeners", text, "is no address that a client could dial");
         }
         if (out.controller && out.controller->listener == named.name) {
@@ -156,7 +161,7 @@ ListenerEndpoint advertised_endpoint(const ListenerOptions& listener, const Endp
     if (listener.advertised) {
         out.host = listener.advertised->host;
         if (listener.advertised->port != 0) out.port = listener.advertised->port;
-    } else if (listener.addresses[0].host.empty()) {
+    } else if (is_wildcard(listener.addresses[0])) {
         out.host = own_name;
     } else {
         out.host = listener.addresses[0].host;

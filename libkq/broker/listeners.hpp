@@ -23,7 +23,7 @@ namespace kq {
 
 struct ListenerOptions {
     std::string name;                    // "PLAINTEXT"
-    std::vector<Endpoint> addresses;     // where it listens; an empty host is every address
+    std::vector<Endpoint> addresses;     // where it listens; an empty host is every one
     std::optional<Endpoint> advertised;  // what clients are told; nothing: as bound
 };
 

@@ -12,6 +12,8 @@ namespace kq {
 
 namespace {
 
+constexpr Millis write_again_interval{5'000};
+
 constexpr std::string_view metadata_topic = "__cluster_metadata";
 
 // A crash may have left checkpoints of partitions that are gone. The next ones of these names are
@@ -191,7 +193,11 @@ void LogDirectories::rename_away(const TopicPartition& name, Renaming why, Milli
         [this, name, why, delay, directory](Result<std::string> path) {
             loop_.assert_here();
             --state_[directory].partitions;
-            if (!path.ok() && path.code() != Errc::not_found) {
+            if (!path.ok() && path.code() == Errc::too_many_open_files) {
+                // It is renamed; only its parent could not be synced. The next start removes it.
+                logger_.warn("a partition's directory is removed at the next start",
+                             {kv("partition", name.text()), kv("error", path.error())});
+            } else if (!path.ok() && path.code() != Errc::not_found) {
                 logger_.error("a partition's directory cannot be renamed",
                               {kv("partition", name.text()), kv("error", path.error())});
                 fail_here(directory, path.error());
@@ -370,13 +376,22 @@ void LogDirectories::write_checkpoints(std::uint32_t directory) {
 void LogDirectories::on_checkpoints_written(std::uint32_t directory, const Status& written) {
     Directory& state = state_[directory];
     if (!written.ok()) {
-        // Nothing is lost without them; they are written again with the next change.
+        // Nothing is lost without them; they are written again with the next change, or soon.
         state.recovery_points.reset();
         state.high_watermarks.reset();
         state.log_starts.reset();
-        logger_.warn("checkpoints cannot be written",
-                     {kv("directory", path(directory)), kv("error", written.error())});
-        if (written.code() != Errc::disk_full) fail_here(directory, written.error());
+        if (!is_shortage(written.code())) fail_here(directory, written.error());
+        if (complaints_.allows(path(directory), loop_.clock().mono())) {
+            logger_.warn("checkpoints cannot be written",
+                         {kv("directory", path(directory)), kv("error", written.error())});
+        }
+        if (state.online && !std::exchange(state.write_again, true)) {
+            loop_.after(write_again_interval, [this, directory] {
+                loop_.assert_here();
+                state_[directory].write_again = false;
+                if (!stopping_) write_checkpoints(directory);
+            });
+        }
     }
     job_over(directory);
 }

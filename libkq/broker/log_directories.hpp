@@ -21,6 +21,7 @@
 
 #include "base/io_pool.hpp"
 #include "base/log.hpp"
+#include "base/log_limiter.hpp"
 #include "base/loop.hpp"
 #include "base/random.hpp"
 #include "metadata/metadata_state.hpp"
@@ -129,7 +130,8 @@ private:
         std::map<std::size_t, std::vector<PartitionCheckpoint>> noted;  // by set
         std::vector<NoteWaiter> note_waiters;                           // for the next write
         bool write_queued = false;
-        std::deque<Task> jobs;  // each starts a pool job, whose end calls job_over()
+        bool write_again = false;  // for lack of room, in a while
+        std::deque<Task> jobs;     // each starts a pool job, whose end calls job_over()
         bool busy = false;
     };
 
@@ -162,6 +164,7 @@ private:
     std::map<TopicPartition, Holder> holders_ KQ_OWNED_BY(loop_);
     std::map<TopicPartition, std::deque<Asked>> waiting_ KQ_OWNED_BY(loop_);
     std::vector<FailureCallback> listeners_ KQ_OWNED_BY(loop_);
+    LogLimiter complaints_ KQ_OWNED_BY(loop_);
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     bool all_marked_ KQ_OWNED_BY(loop_) = false;
     Callback<void(bool)> on_idle_ KQ_OWNED_BY(loop_);

@@ -130,6 +130,7 @@ private:
     // --- the disk (partition_set_disk.cpp)
     void want_sync(Hosted& hosted) KQ_ON(loop_);
     void schedule_flush(Hosted& hosted) KQ_ON(loop_);
+    void sync_later(Hosted& hosted) KQ_ON(loop_);
     void reserve_space(Hosted& hosted) KQ_ON(loop_);
     void start_sync_round(std::uint32_t directory) KQ_ON(loop_);
     void on_synced(std::shared_ptr<SyncChunk> chunk) KQ_ON(loop_);
@@ -147,6 +148,7 @@ private:
     void persist_log_starts(std::uint32_t directory, std::vector<TopicIdPartition> shortened)
         KQ_ON(loop_);
     void delete_segments(Hosted& hosted) KQ_ON(loop_);
+    void set_aside(const TopicIdPartition& id, DeleteJob job) KQ_ON(loop_);
     void on_set_aside(const TopicIdPartition& id, DeleteJob job, const Status& renamed)
         KQ_ON(loop_);
     void unlink_due() KQ_ON(loop_);

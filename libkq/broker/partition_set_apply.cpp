@@ -12,7 +12,7 @@ namespace kq {
 
 namespace {
 
-// A log that could not be opened for lack of room is tried again so often.
+// A log that could not be opened for lack of room, or of descriptors, is tried again so often.
 constexpr Millis reopen_interval{5'000};
 
 PartitionAssignment assignment_of(const PartitionRegistration& partition) {
@@ -201,7 +201,9 @@ void PartitionSet::on_opened(const TopicIdPartition& id, Offset high_watermark,
 }
 
 void PartitionSet::opening_failed(Hosted& hosted, const Error& why) {
-    if (!hosted.retry_opening) {  // else it was said before
+    // Of what is tried again it was said before; of what fails together, once is enough.
+    if (!hosted.retry_opening && (why.code != Errc::too_many_open_files ||
+                                  damage_limiter_.allows("no descriptor", loop_.clock().mono()))) {
         logger_.error("a log cannot be opened",
                       {kv("partition", hosted.partition.name().text()), kv("error", why)});
     }
@@ -211,7 +213,7 @@ void PartitionSet::opening_failed(Hosted& hosted, const Error& why) {
     if (why.code == Errc::io_error && hosted.directory.has_value()) {
         fail_directory(*hosted.directory, why);
     }
-    if (why.code == Errc::disk_full && !reopen_timer_.is_set() && !stopping_) {
+    if (is_shortage(why.code) && !reopen_timer_.is_set() && !stopping_) {
         reopen_timer_.set_after(reopen_interval, [this] {
             loop_.assert_here();
             for (const auto& [id, candidate] : hosted_) {
@@ -220,7 +222,7 @@ void PartitionSet::opening_failed(Hosted& hosted, const Error& why) {
             }
         });
     }
-    hosted.retry_opening = why.code == Errc::disk_full;
+    hosted.retry_opening = is_shortage(why.code);
     opening_over(hosted);
 }
 

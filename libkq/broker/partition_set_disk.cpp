@@ -14,6 +14,7 @@ namespace {
 
 // A round is split so that several files are synced at a time; the pool bounds how many really are.
 constexpr std::size_t chunks_max = 8;
+constexpr Millis sync_retry_interval{1'000};
 
 }  // namespace
 
@@ -36,6 +37,15 @@ void PartitionSet::schedule_flush(Hosted& hosted) {
             due->partition.log()->needs_sync()) {
             want_sync(*due);
         }
+    });
+}
+
+// For lack of room; at once it would be lacking again.
+void PartitionSet::sync_later(Hosted& hosted) {
+    hosted.flush_timer.set_after(sync_retry_interval, [this, id = hosted.partition.id()] {
+        loop_.assert_here();
+        Hosted* due = lookup(id);
+        if (due != nullptr && due->partition.log() != nullptr) want_sync(*due);
     });
 }
 
@@ -103,6 +113,9 @@ void PartitionSet::on_synced(std::shared_ptr<SyncChunk> chunk) {
         hosted->syncing = false;
         Effects effects;
         hosted->partition.step(Synced{&entry.job, entry.status}, effects);
+        if (is_shortage(entry.status.code()) && std::exchange(effects.sync_wanted, false)) {
+            sync_later(*hosted);
+        }
         perform(*hosted, effects);
         note_changed(chunk->directory);
         if (hosted->dropped && hosted->is_left_alone()) finish_drop(*hosted);

@@ -18,6 +18,8 @@ namespace {
 // and how long nothing is deleted by time after that (I36).
 constexpr Millis clock_drift_max{60'000};
 constexpr Millis no_deletion_after_jump{3'600'000};
+// After a lack of descriptors.
+constexpr Millis set_aside_again_interval{5'000};
 
 }  // namespace
 
@@ -93,8 +95,8 @@ void PartitionSet::persist_log_starts(std::uint32_t directory,
     directories_.note(directory, options_.index, checkpoints_of(directory), loop_,
                       [this, shortened = std::move(shortened)](const Status& written) {
                           loop_.assert_here();
-                          // On a full disk deletions go on, for they are what makes room.
-                          const bool go_on = written.ok() || written.code() == Errc::disk_full;
+                          // Without room deletions go on, for they are what makes room.
+                          const bool go_on = written.ok() || is_shortage(written.code());
                           for (const TopicIdPartition& id : shortened) {
                               Hosted* hosted = lookup(id);
                               if (hosted == nullptr || !go_on || stopping_) continue;
@@ -116,6 +118,10 @@ void PartitionSet::delete_segments(Hosted& hosted) {
     hosted.partition.step(LogStartAdvanced{}, effects);
     perform(hosted, effects);
     hosted.setting_aside = true;
+    set_aside(hosted.partition.id(), std::move(job));
+}
+
+void PartitionSet::set_aside(const TopicIdPartition& id, DeleteJob job) {
     job_started();
     struct Renamed {
         DeleteJob job;
@@ -127,7 +133,7 @@ void PartitionSet::delete_segments(Hosted& hosted) {
             Status status = job.set_aside();
             return Renamed{std::move(job), std::move(status)};
         },
-        [this, id = hosted.partition.id()](Renamed renamed) {
+        [this, id](Renamed renamed) {
             loop_.assert_here();
             on_set_aside(id, std::move(renamed.job), renamed.status);
             job_ended();
@@ -137,11 +143,19 @@ void PartitionSet::delete_segments(Hosted& hosted) {
 void PartitionSet::on_set_aside(const TopicIdPartition& id, DeleteJob job, const Status& renamed) {
     Hosted* hosted = lookup(id);
     KQ_CHECK(hosted != nullptr);  // one that is dropped stays until its files are left alone
+    if (is_shortage(renamed.code()) && !stopping_) {
+        // Renaming again what was renamed does no harm.
+        loop_.after(set_aside_again_interval, [this, id, job = std::move(job)]() mutable {
+            loop_.assert_here();
+            if (!stopping_) set_aside(id, std::move(job));
+        });
+        return;
+    }
     hosted->setting_aside = false;
-    if (!renamed.ok()) {
+    if (!renamed.ok() && !is_shortage(renamed.code())) {
         // The checkpoint file goes on saying where the log begins.
         fail_directory(*hosted->directory, renamed.error());
-    } else {
+    } else if (renamed.ok()) {
         hosted->retention_start.reset();
         note_changed(*hosted->directory);
         if (!stopping_ && !hosted->dropped) {

@@ -74,6 +74,7 @@ LogOptions log_options(const ConfigSet& topic, const ConfigSet& broker) {
     options.retention_bytes = topic.integer("retention.bytes");
     options.retention_ms = topic.duration("retention.ms");
     options.producer_id_expiration_ms = broker.duration("producer.id.expiration.ms");
+    options.producers_max = static_cast<std::uint32_t>(broker.integer("kq.producer.ids.max"));
     if (topic.boolean("preallocate")) {
         options.allocate_ahead_bytes = static_cast<std::uint64_t>(options.segment_bytes);
     }

@@ -235,7 +235,7 @@ Result<Offset> QuorumNode::append(Epoch epoch, std::vector<LogRecord> records) {
     const Offset end = base + static_cast<std::int64_t>(values.size());
     KQ_LET(const auto batch, make_data_batch(values, base, epoch, now_wall()));
     if (auto written = write(batch, epoch, end); !written.ok()) {
-        if (written.code() != Errc::disk_full) fail(written.error());
+        if (!is_shortage(written.code())) fail(written.error());
         return written.error();
     }
     return end - 1;
@@ -306,7 +306,7 @@ void QuorumNode::note_committed_end() {
 void QuorumNode::on_committed_end_noted(Offset end, Outlives outlives, const Status& written) {
     noting_ = false;
     if (!written.ok()) {
-        if (written.code() != Errc::disk_full) return fail(written.error());
+        if (!is_shortage(written.code())) return fail(written.error());
         // The records are on disk: only a later damage might go unseen until there is room.
         logger_.warn("the committed end of the metadata log cannot be noted",
                      {kv("error", written.error())});

@@ -164,7 +164,7 @@ private:
     };
 
     static bool nothing_was_appended(Errc code) {
-        return code == Errc::record_list_too_large || code == Errc::disk_full;
+        return code == Errc::record_list_too_large || is_shortage(code);
     }
 
     Status write(std::vector<Record>& records) KQ_ON(loop_) {

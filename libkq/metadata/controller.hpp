@@ -33,6 +33,7 @@ using MetadataDecision = Decision<wire::MetadataRecord, Response>;
 struct ControllerContext {
     Random& random;
     const ConfigSet& config;  // the controller's file
+    PartitionRoom room;
 };
 
 // What the metadata's StateMachine runs: MetadataReplay over metadata records.

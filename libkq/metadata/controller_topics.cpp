@@ -190,7 +190,15 @@ std::int64_t partition_count(const MetadataState& state) {
 // Every partition costs its brokers memory and descriptors for as long as it is there.
 Status check_room(std::int64_t there, std::size_t wanted, const ControllerContext& context) {
     const auto limit = context.config.integer("kq.partitions.max");
-    if (there + static_cast<std::int64_t>(wanted) <= limit) return done();
+    const auto all = there + static_cast<std::int64_t>(wanted);
+    if (all > context.room.partitions_max && context.room.partitions_max < limit) {
+        return Error(Errc::policy_violation,
+                     "with " + std::to_string(context.room.open_files_max) +
+                         " open files allowed (ulimit -n) there is room for " +
+                         std::to_string(context.room.partitions_max) + " partitions, and these " +
+                         "would make it " + std::to_string(all));
+    }
+    if (all <= limit) return done();
     return Error(Errc::policy_violation,
                  "all topics together have at most " + std::to_string(limit) +
                      " partitions (kq.partitions.max); there are " + std::to_string(there));

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log_limiter.hpp"
 #include "consensus/quorum_node.hpp"
 #include "consensus/state_machine.hpp"
 #include "metadata/controller.hpp"
@@ -80,7 +81,7 @@ private:
     void write_snapshot_of(MetadataImage image, Callback<void(Status)> on_done) KQ_ON(loop_);
 
     // ---- asking the machine
-    ControllerContext context() const { return {random_, *options_.config}; }
+    ControllerContext context() const { return {random_, *options_.config, options_.room}; }
     template <class Response, class Decide>
     void ask(Decide decide, Callback<void(Result<Settled<Response>>)> reply) KQ_ON(loop_);
     // Asks `step` again and again until it has no records left.
@@ -101,6 +102,7 @@ private:
     Random& random_;
     Logger logger_;
     const MetadataNodeOptions options_;
+    LogLimiter complaints_;  // about topics that clients only name
     ImageListener& listener_;
 
     std::unique_ptr<QuorumNode> quorum_ KQ_OWNED_BY(loop_);

@@ -18,6 +18,7 @@
 #pragma once
 
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -58,6 +59,12 @@ struct MetadataSeams {
     Logger log;
 };
 
+// How many partitions the brokers can hold open, each with a file of its own.
+struct PartitionRoom {
+    std::int64_t partitions_max = std::numeric_limits<std::int64_t>::max();
+    std::uint64_t open_files_max = 0;  // why: the limit of their processes
+};
+
 struct MetadataNodeOptions {
     BrokerId node_id{1};
     std::string cluster_id;
@@ -70,6 +77,7 @@ struct MetadataNodeOptions {
     ListenerEndpoint controller_endpoint;  // where another node would find this quorum
     // The broker's file: num.partitions, default.replication.factor, limits and so on.
     std::shared_ptr<const ConfigSet> config;
+    PartitionRoom room;
 };
 
 // How this broker's last run ended, as its log directories know (ARCHITECTURE 10.1).

@@ -14,7 +14,7 @@ namespace {
 std::int16_t code_for(const Error& error) {
     // Nothing was changed in either case: the batch would have been too large, or there is no room.
     if (error.code == Errc::record_list_too_large) return wire_code(Errc::policy_violation);
-    if (error.code == Errc::disk_full) return wire_code(Errc::kafka_storage_error);
+    if (is_shortage(error.code)) return wire_code(Errc::kafka_storage_error);
     return wire_code(error.code);
 }
 
@@ -275,15 +275,18 @@ void MetadataNode::Core::auto_create_topics(const std::set<std::string>& names) 
             for (const auto& name : wanted)
                 creating_.erase(name);
             if (!settled.ok()) {
-                logger_.warn("topics could not be made on first use",
-                             {kv("error", settled.error())});
+                if (complaints_.allows(name_of(settled.error().code), loop_.clock().mono())) {
+                    logger_.warn("topics could not be made on first use",
+                                 {kv("error", settled.error())});
+                }
                 return;
             }
             for (const auto& topic : settled.value().response.topics) {
                 if (topic.error_code == 0) {
                     logger_.info("topic made on first use",
                                  {kv("topic", topic.name), kv("partitions", topic.num_partitions)});
-                } else {
+                } else if (complaints_.allows(name_of(errc_from_wire(topic.error_code)),
+                                              loop_.clock().mono())) {
                     logger_.warn(
                         "topic could not be made on first use",
                         {kv("topic", topic.name), kv("error", errc_from_wire(topic.error_code)),

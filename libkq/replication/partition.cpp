@@ -23,6 +23,7 @@ Errc code_of_refusal(Errc code) {
         case Errc::io_error:
         case Errc::corrupt_file:
         case Errc::disk_full:
+        case Errc::too_many_open_files:
             return Errc::kafka_storage_error;
         default:
             return code;

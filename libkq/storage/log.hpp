@@ -312,6 +312,7 @@ private:
     bool suspect_ = false;  // an earlier process had a failed sync here, none of ours succeeded yet
     bool failed_ = false;   // what is on disk is known again only after the next open
     bool full_ = false;
+    MonoTime quiet_until_{};             // about descriptors, each of which a new segment needs
     std::uint64_t unchecked_bytes_ = 0;  // may be appended before the disk is asked for its room
 
     // What the next sync has to do beside the segments.

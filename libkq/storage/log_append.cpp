@@ -256,17 +256,21 @@ void Log::undo_staged() {
     staged_bytes_ = 0;
 }
 
-// A full disk leaves the log as it was before, behind whole batches. Anything else leaves it in a
-// state that only the next open() can find out: it takes nothing more, and its directory goes
-// offline.
+// A full disk, or a new segment that could not be opened for lack of descriptors, leaves the log as
+// it was before, behind whole batches. Anything else leaves it in a state that only the next open()
+// can find out: it takes nothing more, and its directory goes offline.
 Error Log::note_failure(const Error& error) {
-    if (error.code == Errc::disk_full) {
+    if (is_shortage(error.code)) {
         auto cut = active().file()->truncate(active().size_bytes());
         if (cut.ok()) {
             active().allocated_bytes = 0;
-            full_ = true;
-            place_.logger.warn("disk full: appends are refused",
-                               {kv("directory", place_.directory)});
+            full_ = full_ || error.code == Errc::disk_full;
+            if (full_ || clock_.mono() >= quiet_until_) {
+                quiet_until_ = clock_.mono() + std::chrono::minutes(1);
+                place_.logger.warn(full_ ? "disk full: appends are refused"
+                                         : "too many open files: appends are refused",
+                                   {kv("directory", place_.directory)});
+            }
             return error;
         }
     }

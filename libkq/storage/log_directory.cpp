@@ -235,6 +235,15 @@ Result<std::vector<PartitionDirectory>> LogDirectory::partitions() const {
     return found;
 }
 
+Result<std::size_t> LogDirectory::partition_count() const {
+    KQ_LET(const auto names, files_.list(path_));
+    return static_cast<std::size_t>(
+        std::count_if(names.begin(), names.end(), [](const std::string& name) {
+            const auto parsed = parse_directory_name(name);
+            return parsed && parsed->kind == DirectoryKind::partition;
+        }));
+}
+
 std::string LogDirectory::partition_path(const TopicPartition& partition) const {
     KQ_CHECK(is_legal_topic_name(partition.topic) && partition.partition.value >= 0);
     return file(partition.text());

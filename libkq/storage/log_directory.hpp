@@ -81,6 +81,7 @@ public:
 
     // What lies here. `unsupported` names the first directory that Kafka would refuse.
     Result<std::vector<PartitionDirectory>> partitions() const;
+    Result<std::size_t> partition_count() const;  // by their names alone
     std::string partition_path(const TopicPartition& partition) const;
     // From the checkpoint files as they were at open().
     OpenHints hints_for(const TopicPartition& partition) const;

@@ -24,7 +24,7 @@ struct LogOptions {
     Millis retention_ms{std::int64_t{7} * 24 * 3600 * 1000};  // retention.ms; -1 = no limit
 
     Millis producer_id_expiration_ms{std::int64_t{24} * 3600 * 1000};  // producer.id.expiration.ms
-    std::uint32_t producers_max = 100'000;  // producer ids that one partition remembers
+    std::uint32_t producers_max = 100'000;                             // kq.producer.ids.max
 
     // Appends are refused while the disk has less room than this (or than a twentieth of itself,
     // where that is less), so that the rest of the broker can go on working. 0 = until it is full.

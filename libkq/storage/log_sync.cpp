@@ -81,7 +81,7 @@ void Log::finish_sync(const SyncJob& job, const Status& result) {
         recovery_point_ = std::max(recovery_point_, job.end());
         return;
     }
-    if (job.sync_failed_ || result.code() != Errc::disk_full) {
+    if (job.sync_failed_ || !is_shortage(result.code())) {
         // The kernel forgets what it could not write: a second sync would succeed without having
         // written it (I31).
         failed_ = true;
@@ -89,8 +89,8 @@ void Log::finish_sync(const SyncJob& job, const Status& result) {
                             {kv("directory", place_.directory), kv("error", result.error())});
         return;
     }
-    // A small file found no room. Nothing is lost by doing all of it again.
-    full_ = true;
+    // A small file found no room, or could not be opened. Nothing is lost by doing all of it again.
+    full_ = full_ || result.code() == Errc::disk_full;
     small_files_.insert(small_files_.begin(), job.small_files_.begin(), job.small_files_.end());
     written_files_.insert(written_files_.begin(), job.written_files_.begin(),
                           job.written_files_.end());
@@ -125,7 +125,8 @@ Status SyncJob::run_steps() {
     for (const auto& directory : directories_) {
         auto synced = files_->sync_dir(directory);
         if (!synced.ok()) {
-            note_failure();
+            // Not one that could not even be opened for lack of descriptors: nothing was tried.
+            if (!is_shortage(synced.code())) note_failure();
             return synced;
         }
     }

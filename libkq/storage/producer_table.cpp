@@ -68,7 +68,8 @@ Result<std::optional<ProducerBatch>> ProducerTable::check(
         if (entries_.size() >= producers_max_) {
             return Error{Errc::policy_violation, "the partition remembers " +
                                                      std::to_string(entries_.size()) +
-                                                     " producers, and no more"};
+                                                     " producer ids, as many as "
+                                                     "kq.producer.ids.max allows"};
         }
         if (first_of_new_producer_is_zero && batch.base_sequence.value > 0) {
             return out_of_order(batch, "nothing of it is known");

@@ -159,7 +159,7 @@ void Segment::flush_indexes() {
     if (lacks_nothing || index_damaged_ || index_suspect_ || closed_) return;
     auto flushed = flush_all();
     if (!flushed.ok()) {
-        if (flushed.code() != Errc::disk_full) index_damaged_ = true;
+        if (!is_shortage(flushed.code())) index_damaged_ = true;
         return;  // they stay in memory
     }
     has_index_files_ = true;

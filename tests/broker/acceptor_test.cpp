@@ -140,3 +140,26 @@ TEST_CASE("an address that may have none is refused, and nothing is kept of it",
     CHECK(scene.refused() == 2);
     CHECK(scene.served() == 0);
 }
+
+TEST_CASE("without a descriptor left who dials waits until a connection ends",
+          "[broker][acceptor]") {
+    AcceptorOptions options;
+    options.descriptors_max = 2;
+    Scene scene(options);
+    auto host = scene.host("client");
+    std::vector<std::unique_ptr<Talker>> talkers;
+    talkers.push_back(scene.connect(*host));
+    talkers.push_back(scene.connect(*host));
+    REQUIRE(scene.served() == 2);
+    auto waiting = std::make_unique<Talker>(*host, Endpoint{"broker", 9092});
+    scene.world.run_for(5s);
+    CHECK(scene.served() == 2);
+    CHECK(waiting->closed == Errc::none);
+    CHECK(scene.refused() == 0);
+
+    talkers.pop_back();
+    scene.world.run_for(5s);
+    CHECK(scene.served() == 2);
+    CHECK(waiting->connected);
+    CHECK(waiting->closed == Errc::none);
+}

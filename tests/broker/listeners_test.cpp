@@ -81,3 +81,11 @@ TEST_CASE("listeners that contradict themselves are refused with the reason", "[
     CHECK(failure({{"listeners", "CONTROLLER://h:1"}}).find("none for clients") !=
           std::string::npos);
 }
+
+TEST_CASE("every address of IPv4 is not every address of both families", "[broker][listeners]") {
+    auto v4 = parse_listeners(config({{"listeners", "PLAINTEXT://0.0.0.0:9092"}})).value();
+    CHECK(v4.clients[0].addresses == std::vector<Endpoint>{{"0.0.0.0", 9092}});
+    CHECK(advertised_endpoint(v4.clients[0], {"0.0.0.0", 9092}, "box").host == "box");
+    auto both = parse_listeners(config({{"listeners", "PLAINTEXT://[::]:9092"}})).value();
+    CHECK(both.clients[0].addresses == std::vector<Endpoint>{{"", 9092}});
+}

@@ -43,7 +43,7 @@ struct Cluster {
         REQUIRE(replay.apply(changes).ok());
     }
     const MetadataState& state() const { return replay.state(); }
-    ControllerContext context() { return {random, config}; }
+    ControllerContext context() { return {random, config, room}; }
 
     wire::CreateTopicsResponse create(wire::CreateTopicsRequest request) {
         auto decision = create_topics(state(), request, context());
@@ -62,6 +62,7 @@ struct Cluster {
     MetadataReplay replay;
     SeededRandom random{7};
     ConfigSet config{ConfigScope::broker};
+    PartitionRoom room;
     std::size_t records = 0;  // of the last decision
 };
 
@@ -212,6 +213,23 @@ TEST_CASE("all topics together have a bounded number of partitions", "[metadata]
     cluster.apply(delete_topics(cluster.state(), deleted).records);
     CHECK(cluster.create("more", 1, 1).error_code == 0);
     CHECK(cluster.create("yet-more", 1, 1).error_code == full);
+}
+
+TEST_CASE("more partitions than files may be open are refused", "[metadata]") {
+    Cluster cluster(1);
+    cluster.room = {10, 64};
+    CHECK(cluster.create("seven", 7, 1).error_code == 0);
+    const auto refused = cluster.create("four", 4, 1);
+    CHECK(refused.error_code == wire_code(Errc::policy_violation));
+    CHECK(*refused.error_message ==
+          "with 64 open files allowed (ulimit -n) there is room for 10 "
+          "partitions, and these would make it 11");
+    CHECK(cluster.records == 0);
+    CHECK(cluster.create("three", 3, 1).error_code == 0);
+    // The narrower of both limits is the one that is named.
+    REQUIRE(cluster.config.set("kq.partitions.max", "10").ok());
+    CHECK(cluster.create("one", 1, 1).error_message->find("kq.partitions.max") !=
+          std::string::npos);
 }
 
 TEST_CASE("a request that only checks changes nothing", "[metadata]") {

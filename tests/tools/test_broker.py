@@ -4,8 +4,11 @@
 import json
 import os
 import pty
+import resource
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import time
 
@@ -455,3 +458,163 @@ def test_a_damaged_directory_is_status_8(t):
         t.equal(open(path, "rb").read(), b"\x00damaged\n", "it is left as it is")
         t.file(path, whole)
     t.status(t.run("kq-broker", "run", "--data", data, "--", "true"), 0)
+
+
+def limited(open_files):
+    """Sets the limit of a process before it starts, hard and soft."""
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
+
+
+def test_silent_connections_leave_the_files_their_descriptors(t):
+    data = os.path.join(t.directory, "data")
+    process, address = started(t, "--data", data, "-X",
+                               "replica.high.watermark.checkpoint.interval.ms=200",
+                               preexec_fn=limited(256))
+    host, port = address.rsplit(":", 1)
+    t.status(t.run("kq-topics", "create", "before", "-b", address), 0)
+    silent = []
+    for _ in range(300):
+        one = socket.socket()
+        one.setblocking(False)
+        one.connect_ex((host, int(port)))
+        silent.append(one)
+    time.sleep(1)
+    # Topics that others make need checkpoints and files all the while; nobody may come in to make
+    # one, so what is watched is that the broker lives, and serves once there is room.
+    t.equal(process.poll(), None, "the broker ended")
+    for one in silent:
+        one.close()
+    t.status(t.run("kq-topics", "create", "after", "-b", address), 0)
+    t.status(t.run("kq-produce", "after", "-b", address, stdin="a\n"), 0)
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
+    said = process.stderr.read().decode()
+    t.contains(said, "accepting connections pauses")
+    t.equal(said.count("accepting connections pauses"), 1, "once a minute")
+    t.true("offline" not in said, said)
+    t.true("Too many open files" not in said, said)
+
+
+def test_more_partitions_than_files_may_be_open_are_refused(t):
+    data = os.path.join(t.directory, "data")
+    process, address = started(t, "--data", data, preexec_fn=limited(256))
+    ran = t.status(t.run("kq-topics", "create", "wide", "-p", "256", "-b", address), 4)
+    t.contains(ran.err, "open files allowed (ulimit -n)")
+    t.contains(ran.err, "[POLICY_VIOLATION]")
+    # Up to the limit, all of them open, and the broker goes on and starts again.
+    made = 0
+    while t.run("kq-topics", "create", "t%d" % made, "-p", "8", "-b", address).status == 0:
+        made += 1
+        t.true(made < 32, "no limit")
+    t.true(made > 2, "no room at all")
+    t.status(t.run("kq-produce", "t%d" % (made - 1), "-b", address, stdin="a\n"), 0)
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
+    said = process.stderr.read().decode()
+    t.true("Too many open files" not in said, said)
+    process, address = started(t, "--data", data, preexec_fn=limited(256))
+    t.equal(t.run("kq-consume", "t%d" % (made - 1), "-b", address).out, "a\n")
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
+    # With less than that it does not start, and says what it takes.
+    before = sorted(os.listdir(data))
+    ran = t.run("kq-broker", "--data", data, "--listen", "127.0.0.1:0", preexec_fn=limited(140))
+    t.status(ran, 4)
+    t.contains(first_line(ran), "partitions need at least ")
+    t.contains(first_line(ran), "140 are allowed (ulimit -n, LimitNOFILE)")
+    t.contains(ran.err, "  try: ulimit -n ")
+    t.equal(sorted(os.listdir(data)), before, "nothing changed")
+
+
+def listening(t, where):
+    """What the ready file says of a broker that listens there."""
+    ready = os.path.join(t.directory, "ready-%d" % free_port())
+    t.start("kq-broker", "--ephemeral", "--listen", where, "--ready-file", ready)
+    wait_for_file(ready)
+    return open(ready).read().split()[0].split("=")[1]
+
+
+def test_every_address_of_ipv4_is_not_one_of_ipv6(t):
+    address = listening(t, "0.0.0.0:0")
+    t.true(address.startswith("127.0.0.1:"), address)
+    port = int(address.rsplit(":", 1)[1])
+    socket.create_connection(("127.0.0.1", port), 5).close()
+    if socket.has_ipv6:
+        with socket.socket(socket.AF_INET6) as six:
+            t.true(six.connect_ex(("::1", port)) != 0, "IPv6 was not asked for")
+    if not socket.has_ipv6:
+        return
+    address = listening(t, "[::]:0")
+    t.true(address.startswith("127.0.0.1:"), address)
+    socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])), 5).close()
+
+
+def test_numbers_that_no_machine_has_are_refused(t):
+    for setting in ["kq.data.loops", "kq.io.threads"]:
+        for value in ["0", "257", "100000"]:
+            wrong = setting + "=" + value
+            t.contains(t.status(t.run("kq-broker", "--ephemeral", "-X", wrong), 2).err, setting)
+            t.status(t.run("kq-broker", "check", "-X", wrong), 2)
+
+
+def test_a_limit_of_producer_ids_names_its_setting(t):
+    process, address = started(t, "--ephemeral", "-X", "kq.producer.ids.max=1")
+    t.status(t.run("kq-topics", "create", "x", "-b", address), 0)
+    t.status(t.run("kq-produce", "x", "-b", address, stdin="a\n"), 0)
+    ran = t.status(t.run("kq-produce", "x", "-b", address, stdin="b\n"), 4)
+    t.contains(ran.err, "kq.producer.ids.max")
+    t.contains(ran.err, "  try: kq-broker -X kq.producer.ids.max=1000000")
+
+
+def test_a_lack_of_descriptors_is_no_failed_disk(t):
+    data = os.path.join(t.directory, "data")
+    process, address = started(t, "--data", data, "-X",
+                               "replica.high.watermark.checkpoint.interval.ms=100")
+    t.status(t.run("kq-topics", "create", "x", "-b", address), 0)
+    producer = t.start("kq-produce", "x", "-b", address)
+    producer.stdin.write(b"before\n")
+    producer.stdin.flush()
+    time.sleep(0.5)
+    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (3, before[1]))
+    producer.stdin.write(b"without\n")
+    producer.stdin.flush()
+    time.sleep(1.5)  # checkpoints, the note of the committed end, and whatever opens files
+    t.equal(process.poll(), None, "the broker ended")
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+    producer.stdin.write(b"after\n")
+    producer.stdin.close()
+    t.equal(wait_for(producer), 0)
+    t.status(t.run("kq-topics", "create", "y", "-b", address), 0)
+    t.equal(t.run("kq-consume", "x", "-b", address).out, "before\nwithout\nafter\n")
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
+    said = process.stderr.read().decode()
+    t.equal(said.count("checkpoints cannot be written"), 1, said)
+    t.contains(said, "[KQ_TOO_MANY_OPEN_FILES]")
+    t.true("offline" not in said, said)
+
+
+def test_topics_that_are_only_named_have_the_same_limit(t):
+    data = os.path.join(t.directory, "data")
+    process, address = started(t, "--data", data, preexec_fn=limited(256))
+    host, port = address.rsplit(":", 1)
+    names = [b"named-%d" % i for i in range(300)]
+    body = struct.pack(">hhihi", 3, 4, 1, -1, len(names))
+    body += b"".join(struct.pack(">h", len(name)) + name for name in names) + b"\1"
+    with socket.create_connection((host, int(port)), 10) as client:
+        for _ in range(3):
+            client.sendall(struct.pack(">i", len(body)) + body)
+            size = struct.unpack(">i", client.recv(4, socket.MSG_WAITALL))[0]
+            client.recv(size, socket.MSG_WAITALL)
+            time.sleep(0.3)
+    made = len(t.run("kq-topics", "list", "-b", address).out.splitlines())
+    t.true(10 < made < 200, "%d topics" % made)
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
+    said = process.stderr.read().decode()
+    t.equal(said.count("topic could not be made on first use"), 1, "once a minute")
+    t.true("Too many open files" not in said, said)
+    process, address = started(t, "--data", data, preexec_fn=limited(256))
+    process.send_signal(signal.SIGTERM)
+    t.equal(wait_for(process), 0)
