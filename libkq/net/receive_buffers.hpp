@@ -90,11 +90,11 @@ public:
 private:
     friend class ReceiveBuffers;
     const std::size_t frame_bytes_;
-    Bytes bytes_;
-    MemoryLease lease_;
+    Bytes bytes_;        // of whoever holds the frame
+    MemoryLease lease_;  // for any thread
     MemoryBudget& budget_;
-    bool is_waiting_ = false;
-    std::shared_ptr<Kept> kept_;
+    bool is_waiting_ = false;           // of the session that receives into it
+    const std::shared_ptr<Kept> kept_;  // asks for its loop itself
 };
 
 }  // namespace kq
