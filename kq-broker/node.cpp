@@ -96,6 +96,7 @@ Status Node::open() {
 }
 
 Status Node::serve(std::function<void()> on_ready) {
+    remove_ready_file();  // of a broker that was killed here
     control_.set_on_wake([this] { look_for_signal(); });
     std::vector<Thread> threads;
     for (std::size_t i = 0; i < data_loops_.size(); ++i) {
@@ -125,6 +126,7 @@ Status Node::serve(std::function<void()> on_ready) {
         loop->stop();
     threads.clear();
     broker_ = nullptr;
+    remove_ready_file();
     if (failure_) return *failure_;
     return done();
 }
@@ -190,6 +192,15 @@ Status write_whole(FileSystem& files, const std::string& path, const std::string
 }
 
 }  // namespace
+
+// Who waits for the file waits for a broker that is there.
+void Node::remove_ready_file() {
+    if (!settings_.ready_file) return;
+    PosixFileSystem files;
+    auto removed = files.unlink(*settings_.ready_file);
+    if (!removed.ok() && removed.code() != Errc::not_found)
+        log_.warn("the ready file of an earlier start stays", {kv("why", removed.error().message)});
+}
 
 void Node::say_ready() {
     if (auto http = broker_->http()) log_.info("status port is open", {kv("http", http->text())});

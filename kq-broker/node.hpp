@@ -53,6 +53,7 @@ public:
 private:
     std::uint64_t descriptors_of_process() const;
     void say_ready();
+    void remove_ready_file();
     void look_for_signal();
 
     const BrokerSettings& settings_;

@@ -48,6 +48,10 @@ public:
             note(name, path);
         out_.warnings = std::move(file.warnings);
     }
+    void unset(const std::string& name) {
+        set_.unset(name);
+        std::erase_if(out_.origins, [&](const auto& other) { return other.name == name; });
+    }
     bool is_set(std::string_view name) const { return set_.is_set(name); }
     const ConfigSet& settings() const { return set_; }
     // The file or option that gave a setting.
@@ -86,6 +90,22 @@ Result<std::string> as_listener(const std::string& text) {
     return "PLAINTEXT://" + endpoint.value().text();
 }
 
+// A private broker takes neither the addresses nor the directories of a file: it would be somebody
+// else's broker then, with somebody else's topics.
+void leave_place_of_file(const std::string& file, Collector& settings,
+                         std::vector<std::string>& warnings) {
+    std::string list;
+    for (const std::string name :
+         {"listeners", "advertised.listeners", "log.dirs", "log.dir", "metadata.log.dir"}) {
+        if (!settings.is_set(name)) continue;
+        settings.unset(name);
+        list += (list.empty() ? "" : ", ") + name;
+    }
+    if (list.empty()) return;
+    warnings.push_back("a private broker does not take " + list + " from " + file +
+                       ": --listen and --data say where it is");
+}
+
 Status set_listeners(const BrokerCommandOptions& options, bool for_child, Collector& settings) {
     std::string list;
     for (const auto& text : options.listen) {
@@ -95,7 +115,7 @@ Status set_listeners(const BrokerCommandOptions& options, bool for_child, Collec
     }
     if (!list.empty()) {
         KQ_TRY(settings.set("listeners", list, "--listen"));
-    } else if (for_child && !settings.is_set("listeners")) {
+    } else if (for_child) {
         KQ_TRY(settings.set("listeners", "PLAINTEXT://127.0.0.1:0", "run"));
     }
     if (!options.advertise) return done();
@@ -200,8 +220,9 @@ Result<BrokerSettings> settle_broker(const BrokerCommandOptions& options, const 
         // Whatever is wrong with it, the command line named it.
         if (!file.ok()) return Error{Errc::usage, file.error().message};
         settings.take_file(std::move(file).value(), *options.config_file);
+        if (for_child) leave_place_of_file(*options.config_file, settings, out.warnings);
     }
-    out.ephemeral = options.ephemeral || (for_child && !options.data && !options.config_file);
+    out.ephemeral = options.ephemeral || (for_child && !options.data);
     KQ_TRY(set_listeners(options, for_child, settings));
     KQ_TRY(set_data(options, process, out.ephemeral, settings));
     if (options.id) KQ_TRY(settings.set("node.id", std::to_string(*options.id), "--id"));

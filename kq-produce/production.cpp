@@ -122,18 +122,33 @@ int Production::run() {
     return finish(outcome);
 }
 
+bool Production::blocking_is_settled() const {
+    return access_.settings().properties.contains("max.block.ms");
+}
+
+// Until -t is over; nothing where it is not given.
+std::optional<Millis> Production::time_left() const {
+    auto deadline = access_.deadline();
+    if (!deadline) return std::nullopt;
+    return std::max(Millis{0}, std::chrono::duration_cast<Millis>(*deadline - access_.now()));
+}
+
+// A broker may make the topic now, on being asked; a wrong name shall not wait a minute.
+std::optional<Millis> Production::time_to_find_topic() const {
+    auto left = time_left();
+    if (blocking_is_settled()) return left;
+    return std::min<Millis>(left.value_or(topic_appears_within), topic_appears_within);
+}
+
 // Asks for the topic before anything is read, so that a wrong name is told at once.
 Status Production::find_topic() {
     if (!producer_) return done();
     access_.awaiting(access_.settings().bootstrap());
-    // A broker may make the topic now, on being asked; a wrong name shall not wait a minute.
-    std::optional<Millis> timeout;
-    if (!access_.settings().properties.contains("max.block.ms")) timeout = topic_appears_within;
-    if (auto deadline = access_.deadline()) {
-        auto left = std::chrono::duration_cast<Millis>(*deadline - access_.now());
-        timeout = std::min(timeout.value_or(left), left);
+    auto partitions = producer_->partitions_of(options_.topic, time_to_find_topic());
+    // Nobody said that there is none: what is missing is a broker, not a topic.
+    if (partitions.code() == Errc::deadline_passed && !blocking_is_settled()) {
+        partitions = producer_->partitions_of(options_.topic, time_left());
     }
-    auto partitions = producer_->partitions_of(options_.topic, timeout);
     access_.no_longer_awaiting();
     if (!partitions.ok()) {
         if (partitions.code() != Errc::unknown_topic_or_partition) return partitions.error();

@@ -50,6 +50,9 @@ public:
 private:
     Status prepare_options();
     Status find_topic();
+    bool blocking_is_settled() const;
+    std::optional<Millis> time_left() const;
+    std::optional<Millis> time_to_find_topic() const;
     Status pump(Input& input);
     Status hand_over();
     Status await_input(Input& input);

@@ -113,6 +113,20 @@ def test_run_ends_as_its_command_did(t):
     t.contains(ran.err, "  try: kq-broker run -- ls -l\n")
 
 
+def test_run_is_private_whatever_its_file_says(t):
+    theirs = os.path.join(t.directory, "theirs")
+    t.status(t.run("kq-broker", "run", "--data", theirs, "--", "kq-topics", "create", "kept", "-q"), 0)
+    path = t.file("server.properties", f"log.dirs={theirs}\nlisteners=PLAINTEXT://127.0.0.1:1\n"
+                   "advertised.listeners=PLAINTEXT://elsewhere:1\nnum.partitions=4\n")
+    script = "kq-topics list -f tsv; kq-topics create t -q; kq-topics describe t -f tsv | wc -l"
+    ran = t.status(t.run("kq-broker", "run", "--config", path, "--", "sh", "-c", script), 0)
+    t.equal(ran.out.split()[-1], "4", "the rest of the file counts")
+    t.true("kept" not in ran.out, "its topics are its own")
+    t.contains(ran.err, "does not take listeners, advertised.listeners, log.dirs from " + path)
+    ran = t.run("kq-broker", "run", "--data", theirs, "--", "kq-topics", "list", "-f", "tsv")
+    t.equal([row.split("\t")[0] for row in ran.out.splitlines()], ["kept"], "nothing came in")
+
+
 # Tells when it runs, and what it was sent. Its sleep is not left behind.
 TRAPS = """
 trap 'echo INT; kill $sleeper; exit 9' INT
@@ -178,7 +192,7 @@ def test_a_broker_without_standard_streams_puts_nothing_in_their_place(t):
             t.equal(os.readlink("/proc/%d/fd/%d" % (process.pid, number)), "/dev/null", closed)
         process.terminate()
         t.equal(wait_for(process), 0)
-        os.unlink(ready)
+        t.true(not os.path.exists(ready), "who waits for the file waits for a broker that is there")
 
 
 def test_settings_that_cannot_be_honoured_are_refused(t):

@@ -183,6 +183,23 @@ def test_a_broker_that_falls_silent_under_a_producer(t):
         t.true(not any("CANCELLED" in line for line in errors), said)
 
 
+def test_a_broker_that_is_silent_at_first_is_waited_for(t):
+    broker = t.another_broker()
+    at = ["-b", broker.address]
+    t.status(t.run("kq-topics", "create", "x", *at), 0)
+    os.kill(broker.process.pid, signal.SIGSTOP)
+    try:
+        producer = t.start("kq-produce", "x", *at)
+        producer.stdin.write(b"late\n")
+        producer.stdin.close()
+        # A topic that nobody knows is given up after four seconds, a broker that says nothing is not.
+        read_until(producer.stderr.fileno(), b"warning: ", 20)
+    finally:
+        os.kill(broker.process.pid, signal.SIGCONT)
+    t.equal(wait_for(producer, 20), 0)
+    t.equal(t.run("kq-consume", "x", *at).out, "late\n")
+
+
 def test_the_deadline_holds_while_the_buffer_is_full(t):
     broker = t.another_broker()
     at = ["-b", broker.address]
