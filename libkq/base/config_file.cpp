@@ -157,8 +157,12 @@ Result<std::vector<ConfigEntry>> parse_properties(std::string_view content, std:
     return entries;
 }
 
+Result<Bytes> read_settings(FileSystem& files, const std::string& path) {
+    return read_file(files, path == "-" ? "/dev/stdin" : path, file_limit);
+}
+
 Result<std::vector<ConfigEntry>> read_config_file(FileSystem& files, const std::string& path) {
-    KQ_LET(auto content, read_file(files, path, file_limit));
+    KQ_LET(auto content, read_settings(files, path));
     auto text = as_text(content);
     return path.ends_with(".properties") ? parse_properties(text, path) : parse_toml(text, path);
 }

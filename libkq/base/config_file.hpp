@@ -29,6 +29,9 @@ struct ConfigEntry {
 Result<std::vector<ConfigEntry>> parse_toml(std::string_view content, std::string_view file);
 Result<std::vector<ConfigEntry>> parse_properties(std::string_view content, std::string_view file);
 
+// The bytes of a file with settings; "-" is standard input.
+Result<Bytes> read_settings(FileSystem& files, const std::string& path);
+
 // Reads a file: *.properties in Kafka's syntax, everything else as TOML.
 Result<std::vector<ConfigEntry>> read_config_file(FileSystem& files, const std::string& path);
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <optional>
 #include <system_error>
 
 #include <dirent.h>
@@ -16,6 +17,8 @@
 
 namespace kq {
 namespace {
+
+constexpr std::size_t streamed_bytes_max = std::size_t{16} << 20;
 
 Errc errc_of(int number) {
     switch (number) {
@@ -60,16 +63,18 @@ private:
 
 class PosixFile final : public File {
 public:
-    PosixFile(Descriptor descriptor, std::string path)
-        : descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+    PosixFile(Descriptor descriptor, std::string path, std::optional<Bytes> piped = std::nullopt)
+        : descriptor_(std::move(descriptor)), path_(std::move(path)), piped_(std::move(piped)) {}
 
     std::uint64_t size() const override {
+        if (piped_) return piped_->size();
         struct stat info {};
         KQ_CHECK(::fstat(fd(), &info) == 0);
         return static_cast<std::uint64_t>(info.st_size);
     }
 
     Result<std::size_t> pread(std::uint64_t position, MutableBytes into) const override {
+        if (piped_) return copy_of_piped(position, into);
         std::size_t filled = 0;
         while (filled < into.size()) {
             auto count = ::pread(fd(), into.data() + filled, into.size() - filled,
@@ -155,8 +160,17 @@ public:
 
 private:
     int fd() const { return descriptor_.get(); }
+    Result<std::size_t> copy_of_piped(std::uint64_t position, MutableBytes into) const {
+        if (position >= piped_->size()) return std::size_t{0};
+        auto rest = ByteView(*piped_).subspan(static_cast<std::size_t>(position));
+        auto count = std::min(rest.size(), into.size());
+        std::copy_n(rest.begin(), count, into.begin());
+        return count;
+    }
+
     Descriptor descriptor_;
     std::string path_;
+    std::optional<Bytes> piped_;  // what came, where it is no file but a pipe
 };
 
 class PosixFileLock final : public FileLock {
@@ -193,6 +207,32 @@ std::string holder_of(int descriptor) {
     return "another process";
 }
 
+// All that comes through a pipe or from a terminal: it has no size and no positions, and would seem
+// empty. Nobody's data: the settings of somebody's `<(command)`.
+Result<Bytes> read_stream(const Descriptor& descriptor, const std::string& path) {
+    Bytes content;
+    for (std::size_t filled = 0;;) {
+        if (content.size() - filled < 4096) content.resize(content.size() + 65536);
+        auto count = ::read(descriptor.get(), content.data() + filled, content.size() - filled);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return failed("read", path);
+        filled += static_cast<std::size_t>(count);
+        if (count == 0 || filled > streamed_bytes_max) {
+            content.resize(filled);
+            break;
+        }
+    }
+    if (content.size() <= streamed_bytes_max) return content;
+    return Error{Errc::corrupt_file, "'" + path + "' is a pipe that holds more than " +
+                                         std::to_string(streamed_bytes_max >> 20) + " MiB"};
+}
+
+bool is_stream(const Descriptor& descriptor) {
+    struct stat info {};
+    if (::fstat(descriptor.get(), &info) != 0) return false;
+    return S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode) || S_ISSOCK(info.st_mode);
+}
+
 }  // namespace
 
 Result<std::shared_ptr<File>> PosixFileSystem::open(const std::string& path, OpenMode mode) {
@@ -213,7 +253,12 @@ Result<std::shared_ptr<File>> PosixFileSystem::open(const std::string& path, Ope
     }
     Descriptor descriptor(::open(path.c_str(), flags, 0644));
     if (!descriptor.ok()) return failed("open", path);
-    return std::shared_ptr<File>(std::make_shared<PosixFile>(std::move(descriptor), path));
+    std::optional<Bytes> piped;
+    if (mode == OpenMode::read && is_stream(descriptor)) {
+        KQ_LET(piped, read_stream(descriptor, path));
+    }
+    return std::shared_ptr<File>(
+        std::make_shared<PosixFile>(std::move(descriptor), path, std::move(piped)));
 }
 
 Result<FileInfo> PosixFileSystem::info(const std::string& path) const {

@@ -214,7 +214,7 @@ private:
 
     // What -X @FILE names is one of Kafka's, however it is called.
     Result<std::vector<ConfigEntry>> read_properties(const std::string& path) {
-        auto content = read_file(files_, path);
+        auto content = read_settings(files_, path);
         if (!content.ok()) return content.error();
         return parse_properties(as_text(content.value()), path);
     }

@@ -130,3 +130,16 @@ TEST_CASE("a lock file that was unlinked while we waited is not believed", "[bas
     REQUIRE(fresh.ok());
     CHECK(files.lock(path).code() == Errc::locked);
 }
+
+TEST_CASE("a pipe is read to its end", "[base]") {
+    // A shell's <(command): without a size, it must not be taken for an empty file.
+    PosixFileSystem files;
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    REQUIRE(::write(ends[1], "num.partitions = 3\n", 19) == 19);
+    ::close(ends[1]);
+    auto content = read_file(files, "/dev/fd/" + std::to_string(ends[0]), 100);
+    REQUIRE(content.ok());
+    CHECK(as_text(content.value()) == "num.partitions = 3\n");
+    ::close(ends[0]);
+}

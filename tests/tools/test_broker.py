@@ -127,6 +127,18 @@ def test_run_is_private_whatever_its_file_says(t):
     t.equal([row.split("\t")[0] for row in ran.out.splitlines()], ["kept"], "nothing came in")
 
 
+def test_settings_come_through_a_pipe_too(t):
+    for script in ["kq-broker check -f tsv --config <(echo 'num.partitions = 3')",
+                   "echo 'num.partitions = 3' | kq-broker check -f tsv --config -"]:
+        ran = t.sh(script)
+        t.status(ran, 0)
+        t.contains(ran.out, "num.partitions\t3\t")
+    ran = t.sh("kq-topics list -X @<(echo bootstrap.servers=127.0.0.1:1)")
+    t.status(ran, 5)
+    ran = t.sh("echo bootstrap.servers=127.0.0.1:1 | kq-topics list -X @-")
+    t.status(ran, 5)
+
+
 # Tells when it runs, and what it was sent. Its sleep is not left behind.
 TRAPS = """
 trap 'echo INT; kill $sleeper; exit 9' INT
