@@ -8,6 +8,10 @@
 #include "cli/trouble_notes.hpp"
 
 namespace kq {
+
+// `kq-broker &` and a command in the next line is how every script begins.
+constexpr std::chrono::seconds started_just_before{1};
+
 std::string same_command(Process& process, std::string_view tool,
                          const std::vector<std::string>& dropped, std::string_view added) {
     std::string line(tool);
@@ -76,6 +80,7 @@ Status ClusterAccess::finish_options(ClientOptions& options) const {
         options.resolve.push_back(std::move(rule).value());
     }
     options.fail_fast = true;
+    options.startup_grace = started_just_before;
     options.observer = notes_.get();
     return done();
 }

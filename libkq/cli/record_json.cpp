@@ -73,6 +73,12 @@ public:
         KQ_TRY(object([&](std::string_view name) { return member(name, record); }));
         skip_blanks();
         if (!text_.empty()) return wrong("something stands after the object");
+        if (!any_known_ && !reader_.seen_.empty()) {
+            reader_.failed_at_ = 0;
+            return Error{Errc::bad_data,
+                         "an object without key or value: a line that is a value itself is text "
+                         "(-f text)"};
+        }
         record.headers = reader_.headers_;
         return record;
     }
@@ -275,11 +281,13 @@ private:
             KQ_LET(record.value, base64());
         } else if (name == "headers") {
             reader_.headers_.clear();
+            any_known_ = true;
             if (take_word("null")) return done();
             return array([this] { return header(); });
         } else {
             return skip_value(0);
         }
+        any_known_ = true;
         return done();
     }
 
@@ -305,6 +313,7 @@ private:
     std::string_view text_;  // what is left
     const std::size_t whole_;
     std::size_t name_at_ = 0;  // of the member under way
+    bool any_known_ = false;
     JsonRecordReader& reader_;
 };
 

@@ -35,7 +35,8 @@ BrokerPool::BrokerPool(Loop& loop, Network& network, Random& random, const Clien
       burial_(loop),
       idle_timer_(loop),
       round_backoff_(options.reconnect_backoff, options.reconnect_backoff_max),
-      round_timer_(loop) {
+      round_timer_(loop),
+      made_(loop.clock().mono()) {
     KQ_CHECK(!options.bootstrap.empty());
 }
 
@@ -284,6 +285,18 @@ void BrokerPool::any_connection(MonoTime deadline, OnConnection done) {
     if (!round_under_way_ && !round_timer_.is_set()) begin_round();
 }
 
+// Whether a broker may be about to answer that was started just before us, as in a script.
+bool BrokerPool::may_be_starting() const {
+    if (loop_.clock().mono() >= made_ + options_.startup_grace) return false;
+    const auto has_answered = [](const auto& node) { return node.second->reached; };
+    if (std::any_of(nodes_.begin(), nodes_.end(), has_answered)) return false;
+    const auto& all = options_.bootstrap;
+    return std::all_of(all.begin(), all.end(), [](const Endpoint& endpoint) {
+        return endpoint.host == "localhost" || endpoint.host == "::1" ||
+               endpoint.host.starts_with("127.");
+    });
+}
+
 // A round tries every address once: brokers that the cluster told, then the bootstrap list, each in
 // an order of its own for every client, those that failed lately last.
 void BrokerPool::begin_round() {
@@ -329,7 +342,7 @@ void BrokerPool::try_next_candidate() {
     if (candidates_.empty()) {
         round_under_way_ = false;
         trouble_ = nobody_answers();
-        if (options_.fail_fast) return serve_any(*trouble_);
+        if (options_.fail_fast && !may_be_starting()) return serve_any(*trouble_);
         round_timer_.set_after(round_backoff_.next(random_), [this] {
             loop_.assert_here();
             begin_round();

@@ -37,7 +37,7 @@ public:
     ~BrokerPool();
 
     // A ready connection to some broker: tries the brokers known, then the bootstrap list, again
-    // and again until `deadline` (with fail_fast: once).
+    // and again until `deadline` (with fail_fast: once, or as long as startup_grace).
     void any_connection(MonoTime deadline, OnConnection done);
     // A ready connection to this broker; fails when its address does not answer, or it is unknown.
     void connection_to(BrokerId broker, MonoTime deadline, OnConnection done);
@@ -76,6 +76,7 @@ private:
     void close_idle() KQ_ON(loop_);
 
     BrokerConnection* best_ready_connection() KQ_ON(loop_);
+    bool may_be_starting() const KQ_ON(loop_);
     void begin_round() KQ_ON(loop_);
     std::vector<Endpoint> shuffled_candidates() KQ_ON(loop_);
     void try_next_candidate() KQ_ON(loop_);
@@ -101,6 +102,7 @@ private:
     std::vector<Error> round_failures_ KQ_OWNED_BY(loop_);
     Backoff round_backoff_ KQ_OWNED_BY(loop_);
     Timer round_timer_ KQ_OWNED_BY(loop_);  // the next round
+    const MonoTime made_;
 
     std::optional<Endpoint> answering_bootstrap_ KQ_OWNED_BY(loop_);
     std::optional<AdvertisedTrouble> advertised_trouble_ KQ_OWNED_BY(loop_);

@@ -64,6 +64,9 @@ struct ClientOptions {
     // Give up when no address of the bootstrap list answered once, instead of trying on until the
     // deadline: what a person at a prompt wants. Not a property.
     bool fail_fast = false;
+    // With fail_fast, while nobody answered yet and every address is this machine's: how long a
+    // broker may need that was started in the line before. Not a property.
+    Millis startup_grace{0};
     ExchangeObserver* observer = nullptr;  // sees every request and answer. Not a property
 
     // Reads admin properties. Here and below: keys that mean something to another kind of client

@@ -369,6 +369,25 @@ TEST_CASE("nobody there: at once for a person, at the deadline for a program", "
     CHECK((took < 2s) == at.options.fail_fast);
 }
 
+TEST_CASE("a broker of this machine that was just started is waited for", "[client]") {
+    // `kq-broker &`, and the next line of the script.
+    const std::string host = GENERATE("localhost", "127.0.0.1", "elsewhere");
+    Fixture at;
+    at.options.bootstrap = {{host, 9092}};
+    at.options.resolve = {{{host, 9092}, {"b1", 9092}}};
+    at.options.fail_fast = true;
+    at.options.startup_grace = 1s;
+    at.world.broker(1).stop_listening();
+    const auto begins_after = GENERATE(400ms, 2000ms);
+    Timer start(at.world.loop);
+    start.set_after(begins_after, [&] { at.world.broker(1).listen(); });
+    auto& admin = at.start();
+    auto cluster = at.ask<ClusterDescription>(
+        [&](MonoTime until, auto done) { admin.describe_cluster(until, std::move(done)); });
+    CHECK(cluster.ok() == (host != "elsewhere" && begins_after < 1s));
+    if (!cluster.ok()) CHECK(cluster.code() == Errc::unreachable);
+}
+
 TEST_CASE("one dead address of the bootstrap list is stepped over", "[client]") {
     Fixture at(2);
     at.options.bootstrap = {{"nowhere", 9092}, {"b2", 9092}};

@@ -183,6 +183,15 @@ def test_a_broker_that_falls_silent_under_a_producer(t):
         t.true(not any("CANCELLED" in line for line in errors), said)
 
 
+def test_a_script_may_start_its_broker_in_the_line_before(t):
+    port = free_port()
+    ran = t.sh("kq-broker --ephemeral --listen 127.0.0.1:%d --http none 2> broker.log &\n"
+               "export KQ_BOOTSTRAP=127.0.0.1:%d\n"
+               "kq-topics create orders -p 3 && seq 10 | kq-produce orders && kq-consume orders | wc -l\n"
+               "kill $!; wait" % (port, port))
+    t.equal(ran.out, "created orders (3 partitions, 1 replica)\n10\n", str(ran))
+
+
 def test_a_broker_that_is_silent_at_first_is_waited_for(t):
     broker = t.another_broker()
     at = ["-b", broker.address]

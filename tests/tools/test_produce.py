@@ -111,6 +111,7 @@ def test_bad_input_stops_with_its_place_or_is_skipped(t):
     # Of two members that contradict each other none is taken.
     for line, told in [('{"value":"a","value":"b"}', ":1:14: 'value' is a second 'value'"),
                        ('{"value":"a","value_b64":"Yg=="}', ":1:14: 'value_b64' is a second 'value'"),
+                       ('{"id":1,"name":"a"}', ":1:1: an object without key or value"),
                        ('{"value":"a","timestamp":-5}', ":1:26: a whole number is wanted")]:
         path = t.file("in", line + "\n")
         ran = t.run("kq-produce", name, path, "-f", "jsonl", "--keep", "timestamp")
