@@ -7,7 +7,7 @@ namespace kq {
 namespace {
 
 constexpr KqFileKind file_kind{"mend", 1};
-constexpr std::size_t file_bytes_max = 4096;
+constexpr std::size_t note_bytes_max = 4096;
 
 std::string path_in(const std::string& directory) {
     return directory + "/kq.committed-end";
@@ -32,7 +32,7 @@ Status write_committed_end(FileSystem& files, const std::string& directory, Offs
 Result<Offset> read_committed_end(FileSystem& files, const Logger& logger,
                                   const std::string& directory) {
     const auto path = path_in(directory);
-    const auto content = read_file(files, path, file_bytes_max);
+    const auto content = read_file(files, path, note_bytes_max);
     if (content.code() == Errc::not_found) return Offset{0};
     if (!content.ok() && content.code() != Errc::corrupt_file) return content.error();
     const auto opened = content.ok() ? unwrap_kq_file(file_kind, content.value())

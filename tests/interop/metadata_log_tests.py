@@ -113,13 +113,20 @@ def damaged_below_snapshot(context):
 def kill_first_start(context):
     dice = random.Random(20_261_121)
     unready = 0
+    starts = []  # how long one takes, here and now
+    for _ in range(3):
+        broker = KqBroker(context.programs, context.folder("measured") / "data")
+        begun = time.monotonic()
+        broker.start()
+        starts.append(time.monotonic() - begun)
+        broker.kill()
     for round_number in range(25):
         broker = KqBroker(context.programs, context.folder("young") / "data")
         context.started.append(broker)
         for _ in range(dice.choice((1, 1, 3))):  # a start that was killed may be killed again
             broker.ready.unlink(missing_ok=True)
             broker.spawn(broker.command())
-            time.sleep(dice.uniform(0, 0.06))
+            time.sleep(dice.uniform(0, min(starts)))
             broker.kill()
             unready += not broker.ready.exists()
         broker.start()
@@ -129,4 +136,4 @@ def kill_first_start(context):
         shown = run([context.programs / "kq-topics", "-b", broker.address, "list", "-f", "tsv"]).stdout
         check(shown.startswith(b"t\t"), f"the topic is gone after round {round_number}: {shown!r}")
         equal(broker.terminate(), 0, "exit status")
-    check(unready > 10, f"only {unready} kills came before the broker was ready")
+    check(unready > 5, f"only {unready} kills came before the broker was ready")
