@@ -57,7 +57,10 @@ Status Node::start() {
     for (std::size_t i = 0; i < process->data.size(); ++i) {
         seams.data.push_back({*process->data[i], *process->data_networks[i]});
     }
-    auto broker = Broker::open(std::move(seams), {config_, std::nullopt, options_.host});
+    BrokerOptions options;
+    options.config = config_;
+    options.host_name = options_.host;
+    auto broker = Broker::open(std::move(seams), std::move(options));
     if (!broker.ok()) {
         disk_.kill();  // handles and locks that open() had taken
         network_.kill(options_.host);
