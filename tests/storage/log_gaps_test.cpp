@@ -153,7 +153,7 @@ TEST_CASE("a gap between segments ends a log only where a crash may have made it
     }
     SECTION("the log is compacted, or nobody knows") {
         disk.options.compact = GENERATE(true, false);
-        if (!disk.options.compact) disk.cleaned_end = GENERATE(anywhere, Offset{7});
+        if (!disk.options.compact) disk.cleaned_end = GENERATE(as<Offset>{}, anywhere, Offset{7});
         auto& again = disk.open(LastStop::host_died);
         CHECK(again.log_end() == Offset{12});
         CHECK(again.opened().removed_segments == 0);
