@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The standard headers that nearly every source file includes, compiled once a target.
+// The standard headers that nearly every source file includes, compiled once for all targets
+// (cmake/precompiled.cmake).
 #pragma once
 
 #include <algorithm>

@@ -88,7 +88,7 @@ Status Broker::open_directories() {
     }
     // Before anything changes: a directory of a newer version, or one that lost what it should
     // hold, is left as it is.
-    KQ_TRY(check_metadata_directory(seams_.files, metadata_directory_, dirs));
+    KQ_TRY(check_metadata_directory(seams_.files, {metadata_directory_, dirs}, id_, config));
     for (const auto& path : dirs) {
         KQ_LET(auto directory, LogDirectory::open(seams_.files, path, seams_.log));
         directories_.push_back(std::move(directory));

@@ -111,6 +111,7 @@ private:
     void on_applied() KQ_ON(seams_.control);
     void register_self() KQ_ON(seams_.control);
     void go_on_starting() KQ_ON(seams_.control);
+    void leave_the_fence() KQ_ON(seams_.control);
     void let_clients_in() KQ_ON(seams_.control);
     std::string listeners_text() const;
     void start_failed(const Error& why) KQ_ON(seams_.control);

@@ -81,15 +81,24 @@ void Broker::go_on_starting() {
     if (!epoch_ || applied_ == nullptr) return;
     if (phase_ == Phase::starting && applied_->applied_offset.value >= epoch_->value) {
         phase_ = Phase::unfencing;
-        metadata_->unfence([this](Status status) {
+        data_plane_->directories().note_boot([this](Status noted) {
             seams_.control.assert_here();
-            if (!status.ok()) return start_failed(status.error());
-            unfenced_ = true;
-            go_on_starting();
+            if (phase_ != Phase::unfencing) return;
+            if (!noted.ok()) return start_failed(noted.error());
+            leave_the_fence();
         });
         return;
     }
     if (phase_ == Phase::unfencing && unfenced_ && applied_->is_active(id_)) let_clients_in();
+}
+
+void Broker::leave_the_fence() {
+    metadata_->unfence([this](Status status) {
+        seams_.control.assert_here();
+        if (!status.ok()) return start_failed(status.error());
+        unfenced_ = true;
+        go_on_starting();
+    });
 }
 
 // "PLAINTEXT://127.0.0.1:9092,LAN://0.0.0.0:9093 as kq.example.org:9093": where each listens, and

@@ -469,9 +469,12 @@ void LogDirectories::leave_unmarked(std::uint32_t directory) {
 
 // After a crash a log that nobody opened is as the crash left it: only opening it finds out what it
 // holds.
-bool LogDirectories::deserves_marker(std::uint32_t directory) const {
+bool LogDirectories::deserves_marker(std::uint32_t directory, BrokerEpoch epoch) const {
     if (state_[directory].unmarked) return false;
-    if (directories_[directory]->last_stop() == LastStop::clean) return true;
+    const auto last_stop = directories_[directory]->last_stop();
+    if (last_stop == LastStop::clean) return true;
+    // The next start is to tell the cluster that records may be gone; this one did not (I10).
+    if (last_stop == LastStop::host_died && epoch.value < 0) return false;
     return std::none_of(holders_.begin(), holders_.end(), [&](const auto& entry) {
         const Holder& holder = entry.second;
         return holder.directory == directory && holder.on_disk && !holder.leaving;
@@ -483,6 +486,32 @@ bool LogDirectories::is_online(std::uint32_t directory) const {
     return state_[directory].online;
 }
 
+void LogDirectories::note_boot(Callback<void(Status)> on_noted) {
+    loop_.assert_here();
+    struct Noting {
+        std::size_t left;
+        Status result = done();
+        Callback<void(Status)> on_noted;
+    };
+    auto noting = std::make_shared<Noting>(Noting{state_.size(), done(), std::move(on_noted)});
+    for (std::uint32_t i = 0; i < state_.size(); ++i) {
+        run_job<Status>(
+            i,
+            [files = directories_[i], online = state_[i].online] {
+                return online ? files->note_boot() : done();
+            },
+            [this, i, noting](Status noted) {
+                loop_.assert_here();
+                if (is_shortage(noted.code())) {
+                    noting->result = noted;
+                } else if (!noted.ok()) {
+                    fail_here(i, noted.error());
+                }
+                if (--noting->left == 0) noting->on_noted(noting->result);
+            });
+    }
+}
+
 void LogDirectories::stop(bool clean, BrokerEpoch epoch, Callback<void(bool clean)> on_stopped) {
     loop_.assert_here();
     stopping_ = true;
@@ -490,7 +519,7 @@ void LogDirectories::stop(bool clean, BrokerEpoch epoch, Callback<void(bool clea
     for (std::uint32_t i = 0; i < state_.size(); ++i) {
         write_checkpoints(i);
         if (!clean) continue;
-        if (!deserves_marker(i)) {
+        if (!deserves_marker(i, epoch)) {
             logger_.info("a log directory was not opened to its end; the next start will check it",
                          {kv("directory", path(i))});
             continue;

@@ -92,9 +92,14 @@ public:
     // Puts aside the directories of partitions that the image does not give to this broker, and
     // deletes what was renamed for deletion by an earlier run. Once, with the first image.
     void sweep(const MetadataState& image, BrokerId self);
+    // The broker has registered: what the death of the host may have lost is known to the cluster
+    // (LogDirectory::note_boot). An error of a directory fails it; one for want of room is
+    // answered.
+    void note_boot(Callback<void(Status)> on_noted);
     // Writes the last checkpoints; with `clean` the clean markers of the directories that are
     // online. One of which not every log was opened and closed gets it only where nothing in it was
-    // touched since the last clean stop. Nothing else may be under way. on_stopped(clean) tells
+    // touched since the last clean stop; after the death of the host it takes a registration, too,
+    // which is what `epoch` tells. Nothing else may be under way. on_stopped(clean) tells
     // whether every one has the marker that it deserves.
     void stop(bool clean, BrokerEpoch epoch, Callback<void(bool clean)> on_stopped);
     bool is_online(std::uint32_t directory) const;
@@ -142,7 +147,7 @@ private:
     void rename_away(const TopicPartition& name, Renaming why, Millis delay) KQ_ON(loop_);
     void free_name(std::uint32_t directory, const TopicPartition& name) KQ_ON(loop_);
     void unlink_later(std::uint32_t directory, std::string path, Millis delay) KQ_ON(loop_);
-    bool deserves_marker(std::uint32_t directory) const KQ_ON(loop_);
+    bool deserves_marker(std::uint32_t directory, BrokerEpoch epoch) const KQ_ON(loop_);
     std::optional<std::uint32_t> choose(const Uuid& wanted) const KQ_ON(loop_);
     void write_checkpoints(std::uint32_t directory) KQ_ON(loop_);
     void on_checkpoints_written(std::uint32_t directory, const Status& written) KQ_ON(loop_);

@@ -133,6 +133,13 @@ Status sync_all(Log& log) {
 
 }  // namespace
 
+std::string voter_names(const VoterSet& voters) {
+    std::string text;
+    for (const auto& [id, voter] : voters)
+        text += (text.empty() ? "" : ", ") + std::to_string(id.value);
+    return text;
+}
+
 Result<std::size_t> for_each_batch(
     ByteView bytes, const std::function<Status(const BatchHeader&, ByteView)>& visit) {
     std::size_t at = 0;
@@ -193,19 +200,55 @@ Status for_each_snapshot_record(const SnapshotReader& snapshot,
     return done();
 }
 
-Status scan_metadata_records(FileSystem& files, const std::string& directory,
-                             const std::function<Status(const RecordView&)>& visit) {
-    if (!files.exists(directory)) return done();
-    KQ_LET(const auto found, read_surroundings(files, Logger(), directory));
-    if (found.snapshot) KQ_TRY(for_each_snapshot_record(*found.snapshot->content, visit));
-    VoterHistory voters;
-    return survey_log(
+Result<QuorumMembers> scan_metadata_records(FileSystem& files, const std::string& directory,
+                                            const std::function<Status(const RecordView&)>& visit) {
+    QuorumMembers members;
+    if (!files.exists(directory)) return members;
+    KQ_LET(auto found, read_surroundings(files, Logger(), directory));
+    if (found.snapshot) {
+        KQ_TRY(for_each_snapshot_record(*found.snapshot->content, visit));
+        members.in_log = std::move(found.snapshot->voters);
+    }
+    members.state = std::move(found.state);
+    KQ_TRY(survey_log(
         files, directory, found.evidence, [&](const BatchHeader& header, ByteView batch) {
             return visit_records(header, batch, [&](const RecordView& record) {
-                return header.is_control() ? apply_control_record(voters, record, false)
+                return header.is_control() ? apply_control_record(members.in_log, record, false)
                                            : visit(record);
             });
-        });
+        }));
+    return members;
+}
+
+Result<VoterHistory> settle_voters(const QuorumMembers& members,
+                                   const std::vector<BrokerId>& configured,
+                                   const ReplicaKey& self) {
+    VoterHistory settled = members.in_log;
+    if (settled.voters.empty()) {
+        auto ids = configured;
+        if (ids.empty() && members.state) ids = members.state->current_voters;
+        if (ids.empty()) ids.push_back(self.id);
+        for (auto id : ids)
+            settled.voters[id].key.id = id;
+    }
+    const auto names = voter_names(settled.voters);
+    const auto known = settled.voters.find(self.id);
+    if (known == settled.voters.end()) {
+        return Error(Errc::unsupported, "node " + std::to_string(self.id.value) +
+                                            " is not in the metadata quorum of this directory (" +
+                                            names + ")");
+    }
+    if (!known->second.key.matches(self)) {
+        return Error(Errc::unsupported, "the metadata quorum knows node " +
+                                            std::to_string(self.id.value) + " by directory " +
+                                            known->second.key.directory.text() + ", and this is " +
+                                            self.directory.text());
+    }
+    if (settled.voters.size() > 1) {
+        return Error(Errc::unsupported, "the metadata quorum of this directory has the voters " +
+                                            names + "; only quorums of one are built so far");
+    }
+    return settled;
 }
 
 Status write_first_voters(FileSystem& files, const std::string& directory, const VoterSet& voters,

@@ -50,6 +50,18 @@ struct LoadedQuorum {
 Result<LoadedQuorum> load_quorum(FileSystem& files, const Clock& clock, const Logger& logger,
                                  const std::string& directory, const LogOptions& options);
 
+// Who votes, as a directory says.
+struct QuorumMembers {
+    VoterHistory in_log;  // of snapshot and log, uncommitted ones included
+    std::optional<QuorumStateFile> state;
+};
+// The voters that count: those of the log since kraft.version 1; before that the configured ones,
+// or what quorum-state remembers of them; `self` where nobody was ever named. `unsupported` where
+// `self` is not one of them, or not alone: requests between voters are not built.
+Result<VoterHistory> settle_voters(const QuorumMembers& members,
+                                   const std::vector<BrokerId>& configured, const ReplicaKey& self);
+std::string voter_names(const VoterSet& voters);  // "1, 2, 3"
+
 // Calls back for every data record of a snapshot; control records are checked and skipped.
 Status for_each_snapshot_record(const SnapshotReader& snapshot,
                                 const std::function<Status(const RecordView&)>& visit);
@@ -57,8 +69,8 @@ Status for_each_snapshot_record(const SnapshotReader& snapshot,
 // Reads snapshot and log files of a directory without changing anything, and calls back for every
 // data record; refuses what load_quorum() would refuse. A torn end of the log is not an error. For
 // checks before anything is opened.
-Status scan_metadata_records(FileSystem& files, const std::string& directory,
-                             const std::function<Status(const RecordView&)>& visit);
+Result<QuorumMembers> scan_metadata_records(FileSystem& files, const std::string& directory,
+                                            const std::function<Status(const RecordView&)>& visit);
 
 // Calls back for every whole batch at the front of `bytes`; returns how many bytes they are.
 Result<std::size_t> for_each_batch(

@@ -14,13 +14,6 @@ constexpr std::uint32_t deliver_bytes = 256 * 1024;  // a turn
 constexpr Millis sync_retry_interval{1'000};         // after one that found no room
 constexpr std::size_t unpacked_bytes_max = std::size_t{64} << 20;
 
-std::string names_of(const VoterSet& voters) {
-    std::string text;
-    for (const auto& [id, voter] : voters)
-        text += (text.empty() ? "" : ", ") + std::to_string(id.value);
-    return text;
-}
-
 }  // namespace
 
 QuorumNode::QuorumNode(QuorumSeams seams, QuorumNodeOptions options,
@@ -71,49 +64,24 @@ void QuorumNode::on_loaded(Result<LoadedQuorum> loaded, Callback<void(Status)> o
         delivered_voters_ = found.snapshot->voters;
         if (auto told = tell_snapshot(*found.snapshot); !told.ok()) return on_started(told);
     }
-    logger_.info("metadata log opened",
-                 {kv("start", log_->log_start()), kv("end", log_->log_end()),
-                  kv("epoch", state_file_.election.epoch), kv("voters", names_of(voters_.voters))});
+    logger_.info("metadata log opened", {kv("start", log_->log_start()), kv("end", log_->log_end()),
+                                         kv("epoch", state_file_.election.epoch),
+                                         kv("voters", voter_names(voters_.voters))});
     quorum_ = std::make_unique<Quorum>(random_, options_.self, voters_.voters, options_.timings,
                                        state_file_.election, std::move(found.outline));
     on_started(done());
     step(QuorumTick{});
 }
 
-// Where the voters stand: in the log since kraft.version 1; before that in the configuration, or in
-// what quorum-state remembers of it.
 Status QuorumNode::take_voters(const LoadedQuorum& loaded) {
-    voters_ = loaded.voters;
+    KQ_LET(voters_,
+           settle_voters({loaded.voters, loaded.state}, options_.static_voters, options_.self));
     if (loaded.state) state_file_ = *loaded.state;
     state_file_.data_version = voters_.kraft_version > 0 ? 1 : 0;
-    if (voters_.voters.empty()) {
-        auto ids = options_.static_voters;
-        if (ids.empty()) ids = state_file_.current_voters;
-        if (ids.empty()) ids.push_back(options_.self.id);
-        for (auto id : ids)
-            voters_.voters[id].key.id = id;
-    }
     if (state_file_.data_version == 0) {
         state_file_.current_voters.clear();
         for (const auto& [id, voter] : voters_.voters)
             state_file_.current_voters.push_back(id);
-    }
-    const auto self = voters_.voters.find(options_.self.id);
-    if (self == voters_.voters.end()) {
-        return Error(Errc::unsupported, "node " + std::to_string(options_.self.id.value) +
-                                            " is not in the metadata quorum of this directory (" +
-                                            names_of(voters_.voters) + ")");
-    }
-    if (!self->second.key.matches(options_.self)) {
-        return Error(Errc::unsupported, "the metadata quorum knows node " +
-                                            std::to_string(options_.self.id.value) +
-                                            " by directory " + self->second.key.directory.text() +
-                                            ", and this is " + options_.self.directory.text());
-    }
-    if (voters_.voters.size() > 1) {
-        return Error(Errc::unsupported, "the metadata quorum of this directory has the voters " +
-                                            names_of(voters_.voters) +
-                                            "; only quorums of one are built so far");
     }
     return done();
 }

@@ -3,7 +3,6 @@
 // MetadataNode: start, stop, and what the log tells: images are made of it.
 #include "metadata/metadata_core.hpp"
 
-#include <charconv>
 #include <utility>
 
 #include "base/check.hpp"
@@ -13,26 +12,13 @@
 namespace kq {
 namespace {
 
-// Ids of "1@host:port,2@host:port"; what is no id is left out (the registry refused it before).
-std::vector<BrokerId> static_voters(const ConfigSet& config) {
-    std::vector<BrokerId> ids;
-    for (const auto& entry : config.list("controller.quorum.voters")) {
-        std::int32_t id = 0;
-        const char* end = entry.data() + entry.size();
-        const auto parsed = std::from_chars(entry.data(), end, id);
-        if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '@')
-            ids.emplace_back(id);
-    }
-    return ids;
-}
-
 QuorumNodeOptions quorum_options(const MetadataNodeOptions& options) {
     const auto& config = *options.config;
     const auto& endpoint = options.controller_endpoint;
     QuorumNodeOptions quorum;
     quorum.self = {options.node_id, options.directory_id};
     quorum.directory = options.directory + '/' + std::string(metadata_log_directory);
-    quorum.static_voters = static_voters(config);
+    quorum.static_voters = configured_voters(config);
     quorum.endpoints = {{endpoint.listener, endpoint.host, endpoint.port}};
     quorum.log.segment_bytes = config.integer("metadata.log.segment.bytes");
     quorum.log.segment_ms = config.duration("metadata.log.segment.ms");

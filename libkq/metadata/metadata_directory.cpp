@@ -2,11 +2,15 @@
 #include "metadata/metadata_directory.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 
 #include "consensus/quorum_directory.hpp"
 #include "metadata/controller.hpp"
 #include "metadata/features.hpp"
 #include "metadata/metadata_node.hpp"
+#include "storage/checkpoints.hpp"
+#include "storage/file_names.hpp"
 
 namespace kq {
 namespace {
@@ -29,31 +33,50 @@ Result<bool> holds_quorum(FileSystem& files, const std::string& directory) {
     });
 }
 
-// A partition's directory in one of the log directories, or "".
-Result<std::string> some_partition(FileSystem& files, const std::vector<std::string>& log_dirs) {
+// What shows that a broker ran on the log directories, and so that there was a metadata log: a
+// partition, or one of the files that are written once a broker has registered. Or "".
+Result<std::string> trace_of_a_broker(FileSystem& files, const std::vector<std::string>& log_dirs) {
     for (const auto& dir : log_dirs) {
         if (!files.exists(dir)) continue;
         KQ_LET(const auto names, files.list(dir));
         for (const auto& name : names) {
             if (name == metadata_log_directory) continue;
-            const auto info = files.info(dir + '/' + name);
-            if (info.ok() && info.value().is_directory) return dir + '/' + name;
+            auto path = dir + '/' + name;
+            if (name == clean_marker_name || name == boot_name) return path;
+            const auto info = files.info(path);
+            if (!info.ok() || !info.value().is_directory) continue;
+            if (parse_directory_name(name)) return path;
+            return Error(Errc::unsupported,
+                         path + ": a directory that is no partition's; move it elsewhere");
         }
     }
     return std::string();
 }
 
-// A quorum that once ran in a directory is known by the partitions beside it.
+// A quorum that once ran in a directory is known by what else its brokers left.
 Status check_not_lost(FileSystem& files, const std::string& directory,
                       const std::vector<std::string>& log_dirs) {
     KQ_LET(const bool has_quorum, holds_quorum(files, directory));
     if (has_quorum) return done();
-    KQ_LET(const auto partition, some_partition(files, log_dirs));
-    if (partition.empty()) return done();
-    return Error(Errc::unsupported, "the metadata log in " + directory + " is gone, and " +
-                                        partition +
-                                        " belongs to a cluster that it described: put the log "
-                                        "back, or move the partitions away and start anew");
+    KQ_LET(const auto trace, trace_of_a_broker(files, log_dirs));
+    if (trace.empty()) return done();
+    std::string what = "the metadata log in " + log_path(directory) + " is gone, and " + trace +
+                       " is of a broker that had one: put the directory back from a copy, or move "
+                       "the log directories away and start anew";
+    for (const auto& other : log_dirs) {
+        KQ_LET(const bool is_there, holds_quorum(files, other));
+        if (is_there) what += "; there is one in " + log_path(other) + ": see metadata.log.dir";
+    }
+    return Error(Errc::corrupt_file, what);
+}
+
+// Of a directory that has none, or whose identity LogDirectory will refuse: nothing is known.
+std::optional<DirectoryIdentity> identity_in(FileSystem& files, const std::string& directory) {
+    const auto content = read_file(files, directory + "/meta.properties");
+    if (!content.ok()) return std::nullopt;
+    auto identity = parse_meta_properties(as_text(content.value()));
+    if (!identity.ok()) return std::nullopt;
+    return identity.value();
 }
 
 Status write_bootstrap(FileSystem& files, const std::string& directory, WallTime now) {
@@ -79,17 +102,37 @@ Status check_level(const wire::MetadataRecord& record) {
 
 }  // namespace
 
-Status check_metadata_directory(FileSystem& files, const std::string& directory,
-                                const std::vector<std::string>& log_dirs) {
-    KQ_TRY(check_not_lost(files, directory, log_dirs));
+std::vector<BrokerId> configured_voters(const ConfigSet& config) {
+    std::vector<BrokerId> ids;
+    for (const auto& entry : config.list("controller.quorum.voters")) {
+        std::int32_t id = 0;
+        const char* end = entry.data() + entry.size();
+        const auto parsed = std::from_chars(entry.data(), end, id);
+        if (parsed.ec == std::errc() && parsed.ptr != end && *parsed.ptr == '@')
+            ids.emplace_back(id);
+    }
+    return ids;
+}
+
+Status check_metadata_directory(FileSystem& files, const MetadataPlace& place, BrokerId node,
+                                const ConfigSet& config) {
+    const auto& directory = place.directory;
+    KQ_TRY(check_not_lost(files, directory, place.log_dirs));
     bool any = false;
-    KQ_TRY(
+    KQ_LET(
+        const auto members,
         scan_metadata_records(files, log_path(directory), [&](const RecordView& record) -> Status {
             any = true;
             KQ_LET(const auto decoded,
                    wire::decode_metadata_record(record.value.value_or(ByteView())));
             return check_level(decoded.record);
         }));
+    const auto identity = identity_in(files, directory);
+    if (!identity || identity->node_id == node) {
+        const ReplicaKey self{node, identity ? identity->directory_id : Uuid{}};
+        KQ_LET([[maybe_unused]] const auto voters,
+               settle_voters(members, configured_voters(config), self));
+    }
     if (any) return done();
     KQ_LET(const auto first, read_bootstrap_records(files, directory));
     for (const auto& record : first)

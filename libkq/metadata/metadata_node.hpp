@@ -44,12 +44,18 @@ struct DeleteTopicsRequest;
 struct DeleteTopicsResponse;
 }  // namespace wire
 
-// Reads everything in a metadata directory and changes nothing: `unsupported` when it holds a
-// record or metadata.version that this build does not know, or when it is empty though partitions
-// lie in the log directories; corrupt_file when committed records are missing. Blocks: before the
-// log directories are opened, which changes them. A directory that is not there is fine.
-Status check_metadata_directory(FileSystem& files, const std::string& directory,
-                                const std::vector<std::string>& log_dirs);
+struct MetadataPlace {
+    std::string directory;              // metadata.log.dir, else the first of log.dirs
+    std::vector<std::string> log_dirs;  // all of them
+};
+
+// Reads everything in a metadata directory and changes nothing: corrupt_file when committed records
+// are missing, or the whole log, though a broker ran on the log directories; `unsupported` when it
+// holds a record or metadata.version that this build does not know, or a quorum that this node is
+// not the only voter of. Blocks: before the log directories are opened, which changes them. A
+// directory that is not there is fine.
+Status check_metadata_directory(FileSystem& files, const MetadataPlace& place, BrokerId node,
+                                const ConfigSet& config);
 
 struct MetadataSeams {
     Loop& loop;
@@ -70,9 +76,9 @@ struct MetadataNodeOptions {
     std::string cluster_id;
     std::string directory;  // metadata.log.dir, else the first of log.dirs
     Uuid directory_id;      // its directory.id
-    // All log directories. Where any of them holds partitions, an empty metadata directory is one
-    // that was lost: this voter has forgotten its votes, and start() refuses. No partitions
-    // anywhere: it is a new node, and its directory is made.
+    // All log directories. Where a broker ran on any of them, an empty metadata directory is one
+    // that was lost: this voter has forgotten its votes, and start() refuses. Where none did, it
+    // is a new node, and its directory is made.
     std::vector<std::string> log_dirs;
     ListenerEndpoint controller_endpoint;  // where another node would find this quorum
     // The broker's file: num.partitions, default.replication.factor, limits and so on.

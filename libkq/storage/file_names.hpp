@@ -30,6 +30,12 @@ inline constexpr std::string_view unfinished_copy_suffix = ".damaged.tmp";
 // Beside the segments of a log that had a failed sync, until their bytes are written once more.
 inline constexpr std::string_view sync_failed_name = "kq.sync-failed";
 
+// In a log directory. The first is written before anything else; the clean marker, and the boot at
+// which the logs are whole, only once a broker has registered.
+inline constexpr std::string_view meta_properties_name = "meta.properties";
+inline constexpr std::string_view clean_marker_name = ".kafka_cleanshutdown";
+inline constexpr std::string_view boot_name = "kq.boot";
+
 inline constexpr std::string_view epoch_file_name = "leader-epoch-checkpoint";
 inline constexpr std::string_view partition_metadata_name = "partition.metadata";
 

@@ -11,14 +11,12 @@ namespace kq {
 
 namespace {
 
-constexpr std::string_view meta_properties_name = "meta.properties";
 constexpr std::string_view lock_name = ".lock";
-constexpr std::string_view clean_marker_name = ".kafka_cleanshutdown";
-constexpr std::string_view boot_name = "kq.boot";
 constexpr std::string_view recovery_points_name = "recovery-point-offset-checkpoint";
 constexpr std::string_view high_watermarks_name = "replication-offset-checkpoint";
 constexpr std::string_view log_starts_name = "log-start-offset-checkpoint";
 constexpr std::string_view cleaned_ends_name = "cleaner-offset-checkpoint";
+constexpr std::string_view bootstrap_name = "bootstrap.checkpoint";
 constexpr std::string_view metadata_topic_name = "__cluster_metadata";  // never compacted
 
 constexpr KqFileKind boot_kind{"boot", 1};
@@ -97,7 +95,9 @@ Status LogDirectory::read_state() {
         auto identity = parse_meta_properties(as_text(meta.value()));
         if (!identity.ok()) return with_path(meta_path, identity.error());
         identity_ = std::move(identity).value();
-    } else if (meta.code() != Errc::not_found) {
+    } else if (meta.code() == Errc::not_found) {
+        KQ_TRY(check_unused());
+    } else {
         return meta.error();
     }
 
@@ -109,6 +109,25 @@ Status LogDirectory::read_state() {
     recovery_points_ = std::move(recovery_points).value_or(OffsetsByPartition{});
     high_watermarks_ = std::move(high_watermarks).value_or(OffsetsByPartition{});
     log_starts_ = std::move(log_starts).value_or(OffsetsByPartition{});
+    return done();
+}
+
+// A new directory.id would make a stranger of a used directory: the quorum knows its voters by it,
+// and the metadata its partitions.
+Status LogDirectory::check_unused() const {
+    KQ_LET(const auto names, files_.list(path_));
+    for (const auto& name : names) {
+        const bool is_trace = name == clean_marker_name || name == boot_name ||
+                              name == bootstrap_name || name == recovery_points_name ||
+                              name == high_watermarks_name || name == log_starts_name ||
+                              name == cleaned_ends_name || parse_directory_name(name);
+        if (!is_trace) continue;
+        return Error{Errc::corrupt_file,
+                     file(meta_properties_name) +
+                         " is missing, which says whose the directory is, and " + file(name) +
+                         " shows that it was used: put the file back from a copy, or move what is "
+                         "in the directory away and start anew"};
+    }
     return done();
 }
 
@@ -184,11 +203,15 @@ Status LogDirectory::write_identity(const DirectoryIdentity& identity) {
 Status LogDirectory::mark_started() {
     KQ_TRY(settle_cleaned_ends());
     // First the boot, then the marker: in between a crash looks like a clean stop, which it was.
-    KQ_TRY(
-        replace_file(files_, file(boot_name), wrap_kq_file(boot_kind, as_bytes(files_.boot_id()))));
+    if (last_stop_ != LastStop::host_died) KQ_TRY(note_boot());
     auto removed = files_.unlink(file(clean_marker_name));
     if (!removed.ok() && removed.code() != Errc::not_found) return removed;
     return files_.sync_dir(path_);
+}
+
+Status LogDirectory::note_boot() {
+    return replace_file(files_, file(boot_name),
+                        wrap_kq_file(boot_kind, as_bytes(files_.boot_id())));
 }
 
 Status LogDirectory::mark_clean(BrokerEpoch broker_epoch) {

@@ -8,7 +8,7 @@
 //          remote-log-index-cache; any other directory keeps Kafka from starting, and so us
 // owner    the functions block and run at start, at stop, or on the I/O pool, one at a time
 // errors   locked       another process has it; the message names it
-//          corrupt_file meta.properties cannot be read
+//          corrupt_file meta.properties cannot be read, or is missing where there was one
 //          unsupported  a directory with a name that is not Kafka's; any file of a newer version
 //          io_error, disk_full, permission_denied
 // source   docs/formats.md, "Log directory"
@@ -69,11 +69,15 @@ public:
     // Of the node that stopped cleanly; goes into the registration of the next one.
     std::optional<BrokerEpoch> clean_broker_epoch() const { return clean_broker_epoch_; }
 
-    // Removes the clean marker and notes this boot of the kernel; durable when it returns. Before
-    // it nothing in the directory may be changed, after it every stop is unclean until mark_clean.
+    // Removes the clean marker; durable when it returns. Before it nothing in the directory may be
+    // changed, after it every stop is unclean until mark_clean. Notes this boot of the kernel,
+    // unless the host died: then a start that dies, too, must not hide that from the next one.
     // Makes cleaner-offset-checkpoint where there is no partition yet: later its absence means that
     // nobody knows which logs were compacted, and hints_for() then allows gaps in all of them.
     Status mark_started();
+    // From now on the death of this process alone loses nothing: the cluster knows what the death
+    // of the host may have lost (I10), and every log ends where its files say.
+    Status note_boot();
     // Last act of a clean stop, after logs are closed and checkpoints written.
     Status mark_clean(BrokerEpoch broker_epoch);
 
@@ -111,6 +115,7 @@ private:
     Status take();
     Status read_state();
     std::string file(std::string_view name) const { return path_ + '/' + std::string(name); }
+    Status check_unused() const;
     Status read_last_stop();
     // Nothing where it is missing or damaged.
     Result<std::optional<OffsetsByPartition>> read_checkpoint(std::string_view name);

@@ -59,6 +59,7 @@ void DataWorld::open_plane() {
             REQUIRE(made.write_identity(identity).ok());
         }
         REQUIRE(made.mark_started().ok());
+        REQUIRE(made.note_boot().ok());
         opened.push_back(&made);
     }
     auto config = std::make_shared<ConfigSet>(ConfigScope::broker);

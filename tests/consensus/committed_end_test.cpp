@@ -26,7 +26,7 @@ std::map<std::string, Bytes> contents(NodeWorld& world) {
     return found;
 }
 
-Status scan(NodeWorld& world) {
+Result<QuorumMembers> scan(NodeWorld& world) {
     return scan_metadata_records(world.files, directory, [](const auto&) { return done(); });
 }
 

@@ -109,6 +109,36 @@ def damaged_below_snapshot(context):
     equal(broker.terminate(), 0, "exit status")
 
 
+def everything_but_locks(folder):
+    return {name: content for name, content in tree(folder).items() if name.split("/")[-1] != ".lock"}
+
+
+@test("a data directory that lost its metadata log or meta.properties is refused, and served with them",
+      "kcat", "kq")
+def lost_parts(context):
+    for killed in (False, True):
+        for topics in (True, False):
+            broker = filled(context) if topics else context.new_broker().start()
+            if killed:
+                broker.kill()
+            else:
+                equal(broker.terminate(), 0, "exit status")
+            away = context.folder("away")
+            for name, parts in (("__cluster_metadata-0", ("is gone", str(broker.data))),
+                                ("meta.properties", ("is missing", str(broker.data)))):
+                (broker.data / name).rename(away / name)
+                before = everything_but_locks(broker.data)
+                for _ in range(2):
+                    refuses_to_start(broker.command(), 8, str(broker.data / name), *parts,
+                                     "back from a copy", "[KQ_CORRUPT_FILE]")
+                    equal(everything_but_locks(broker.data), before, f"the files without {name}")
+                (away / name).rename(broker.data / name)
+            broker.start()
+            if topics:
+                all_there(context, broker)
+            equal(broker.terminate(), 0, "exit status")
+
+
 @test("kill -9 at any time of a first start leaves a directory that starts", "kq")
 def kill_first_start(context):
     dice = random.Random(20_261_121)

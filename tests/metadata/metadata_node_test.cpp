@@ -6,6 +6,7 @@
 #include "consensus/quorum_directory.hpp"
 #include "metadata/metadata_world.hpp"
 #include "protocol/records/metadata_record.hpp"
+#include "storage/checkpoints.hpp"
 
 using namespace kq;
 using kq::sim::MetadataWorld;
@@ -29,6 +30,13 @@ std::vector<std::string> logged(MetadataWorld& world) {
         });
     REQUIRE(scanned.ok());
     return names;
+}
+
+// As before a start.
+Status check(MetadataWorld& world) {
+    return check_metadata_directory(world.files,
+                                    {MetadataWorld::directory, {MetadataWorld::directory}},
+                                    BrokerId{1}, world.config);
 }
 
 }  // namespace
@@ -253,27 +261,108 @@ TEST_CASE("an idle node writes nothing and takes no snapshot of what did not cha
     CHECK(world.images.size() < 10);
 }
 
-TEST_CASE("a metadata log that was lost is not made anew under the partitions", "[metadata]") {
+TEST_CASE("a metadata log that was lost is not made anew under what its brokers left",
+          "[metadata]") {
     MetadataWorld world;
     world.start_broker(PreviousStop::first_start);
     world.stop();
     REQUIRE(remove_tree(world.files, MetadataWorld::log_directory()).ok());
-    SECTION("with partitions there, start refuses") {
-        REQUIRE(world.files.mkdir(std::string(MetadataWorld::directory) + "/orders-0").ok());
+    const std::string directory = MetadataWorld::directory;
+    SECTION("with a trace of a broker there, start refuses") {
+        const std::string trace = GENERATE("orders-0", ".kafka_cleanshutdown", "kq.boot");
+        if (trace == "orders-0") {
+            REQUIRE(world.files.mkdir(directory + "/orders-0").ok());
+        } else {
+            REQUIRE(replace_file(world.files, directory + '/' + trace, ByteView()).ok());
+        }
         // Before anything is opened, and then.
-        CHECK(check_metadata_directory(world.files, MetadataWorld::directory,
-                                       {MetadataWorld::directory})
-                  .code() == Errc::unsupported);
+        const auto checked = check(world);
+        CHECK(checked.code() == Errc::corrupt_file);
         const auto started = world.start();
         REQUIRE_FALSE(started.ok());
-        CHECK(started.code() == Errc::unsupported);
-        CHECK(started.error().message.find("orders-0") != std::string::npos);
+        CHECK(started.code() == Errc::corrupt_file);
+        CHECK(started.error().message == checked.error().message);
+        for (const std::string& word :
+             {MetadataWorld::log_directory() + " is gone", trace, std::string("from a copy")}) {
+            CAPTURE(word, started.error().message);
+            CHECK(started.error().message.find(word) != std::string::npos);
+        }
         CHECK_FALSE(world.files.exists(MetadataWorld::log_directory()));
     }
     SECTION("without any, it is a directory that was formatted and never started") {
         REQUIRE(world.start().ok());
         CHECK(world.state().metadata_version() == 30);
     }
+}
+
+TEST_CASE("a metadata log elsewhere is pointed at", "[metadata]") {
+    MetadataWorld world;
+    world.start_broker(PreviousStop::first_start);
+    world.stop();
+    REQUIRE(world.files.mkdir("/other/orders-0").ok());
+    const auto checked = check_metadata_directory(
+        world.files, {"/other", {MetadataWorld::directory, "/other"}}, BrokerId{1}, world.config);
+    CHECK(checked.code() == Errc::corrupt_file);
+    CHECK(checked.error().message.find("there is one in " + MetadataWorld::log_directory() +
+                                       ": see metadata.log.dir") != std::string::npos);
+}
+
+TEST_CASE("a quorum that this node is not the only voter of is refused before anything is opened",
+          "[metadata]") {
+    MetadataWorld world;
+    const std::string directory = MetadataWorld::directory;
+    const auto voters = [&](std::initializer_list<int> ids, const Uuid& own) {
+        VoterSet set;
+        for (int id : ids) {
+            set[BrokerId{id}] = {
+                {BrokerId{id}, id == 1 ? own : Uuid{}}, {{"CONTROLLER", "here", 9093}}, 0, 1};
+        }
+        REQUIRE(write_first_voters(world.files, world.log_directory(), set, WallTime{}).ok());
+    };
+    const auto identify = [&](int node) {
+        REQUIRE(replace_file(
+                    world.files, directory + "/meta.properties",
+                    as_bytes(format_meta_properties({"c", BrokerId{node}, world.directory_id})))
+                    .ok());
+    };
+    std::string why;
+    SECTION("itself alone") {
+        voters({1}, world.directory_id);
+        identify(1);
+        CHECK(check(world).ok());
+        return;
+    }
+    SECTION("others, too") {
+        voters({1, 2, 3}, world.directory_id);
+        identify(1);
+        why = "has the voters 1, 2, 3; only quorums of one are built so far";
+    }
+    SECTION("others only") {
+        voters({2}, Uuid{});
+        identify(1);
+        why = "node 1 is not in the metadata quorum";
+    }
+    SECTION("itself by another directory") {
+        voters({1}, metadata_topic_id);
+        identify(1);
+        why = "by directory " + metadata_topic_id.text() + ", and this is " +
+              world.directory_id.text();
+    }
+    SECTION("as configured, for a directory that was only formatted") {
+        REQUIRE(world.config.set("controller.quorum.voters", "1@a:9093,2@b:9093").ok());
+        identify(1);
+        why = "has the voters 1, 2; only";
+    }
+    SECTION("another node's directory is refused as such, later") {
+        voters({2}, Uuid{});
+        identify(2);
+        CHECK(check(world).ok());
+        return;
+    }
+    const auto refused = check(world);
+    CHECK(refused.code() == Errc::unsupported);
+    CAPTURE(refused.error().message);
+    CHECK(refused.error().message.find(why) != std::string::npos);
 }
 
 TEST_CASE("a disk that fails ends the node's part in the metadata", "[metadata]") {
@@ -316,10 +405,10 @@ TEST_CASE("newer metadata is refused before anything is touched", "[metadata]") 
     world.start_broker(PreviousStop::first_start);
     REQUIRE(world.create("t").topics[0].error_code == 0);
     world.stop();
+    CHECK(check(world).ok());
     CHECK(
-        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory})
+        check_metadata_directory(world.files, {"/nowhere", {"/nowhere"}}, BrokerId{1}, world.config)
             .ok());
-    CHECK(check_metadata_directory(world.files, "/nowhere", {"/nowhere"}).ok());
 
     // A batch behind the end of the log, as a newer controller would have written it.
     const auto path = MetadataWorld::log_directory() + "/00000000000000000000.log";
@@ -349,17 +438,14 @@ TEST_CASE("newer metadata is refused before anything is touched", "[metadata]") 
     REQUIRE(file->sync().ok());
     const auto syncs = world.files.sync_count();
     const auto bytes = world.files.used_bytes();
-    const auto refused =
-        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory});
+    const auto refused = check(world);
     CHECK(refused.code() == Errc::unsupported);
     CHECK(world.files.sync_count() == syncs);
     CHECK(world.files.used_bytes() == bytes);
 
     // A torn end is nobody's newer format.
     REQUIRE(file->truncate(log.size() + batch.size() - 1).ok());
-    CHECK(
-        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory})
-            .ok());
+    CHECK(check(world).ok());
 }
 
 TEST_CASE("a directory whose bootstrap file is newer is refused, too", "[metadata]") {
@@ -371,7 +457,5 @@ TEST_CASE("a directory whose bootstrap file is newer is refused, too", "[metadat
                                    wire::FeatureLevelRecord{"metadata.version", 99}, 0));
                            })
                 .ok());
-    CHECK(
-        check_metadata_directory(world.files, MetadataWorld::directory, {MetadataWorld::directory})
-            .code() == Errc::unsupported);
+    CHECK(check(world).code() == Errc::unsupported);
 }

@@ -34,6 +34,7 @@ struct Disk {
         auto directory = open().value();
         REQUIRE(directory->write_identity({"c", BrokerId{1}, Uuid{}}).ok());
         REQUIRE(directory->mark_started().ok());
+        REQUIRE(directory->note_boot().ok());
         REQUIRE(directory->write_recovery_points({{orders, Offset{7}}}).ok());
         REQUIRE(directory->write_high_watermarks({{orders, Offset{9}}}).ok());
         REQUIRE(directory->write_log_starts({{orders, Offset{2}}}).ok());
@@ -63,6 +64,59 @@ TEST_CASE("a log directory remembers how it was left", "[storage][directory]") {
     CHECK(disk.open().value()->last_stop() == LastStop::process_died);
     disk.put("kq.boot", wrap_kq_file({"boot", 1}, as_bytes("another boot")));
     CHECK(disk.open().value()->last_stop() == LastStop::host_died);
+}
+
+TEST_CASE("a start after the death of the host hides that from no later one until it may",
+          "[storage][directory][I10]") {
+    Disk disk;
+    disk.use();
+    disk.put("kq.boot", wrap_kq_file({"boot", 1}, as_bytes("another boot")));
+    // Once as a power cut leaves a directory, once after a clean stop.
+    const bool clean = GENERATE(false, true);
+    if (!clean) REQUIRE(disk.files.unlink("/d/.kafka_cleanshutdown").ok());
+    const auto left = clean ? LastStop::clean : LastStop::host_died;
+    CHECK(disk.open().value()->last_stop() == left);
+    for (int starts = 0; starts < 3; ++starts) {  // and died before they had registered
+        auto directory = disk.open().value();
+        REQUIRE(directory->mark_started().ok());
+        CHECK_FALSE(disk.files.exists("/d/.kafka_cleanshutdown"));
+    }
+    CHECK(disk.open().value()->last_stop() ==
+          (clean ? LastStop::process_died : LastStop::host_died));
+    {
+        auto directory = disk.open().value();
+        REQUIRE(directory->mark_started().ok());
+        REQUIRE(directory->note_boot().ok());
+    }
+    CHECK(disk.open().value()->last_stop() == LastStop::process_died);
+}
+
+TEST_CASE("a used directory without meta.properties is refused as it is", "[storage][directory]") {
+    Disk disk;
+    disk.use();
+    REQUIRE(disk.files.mkdir("/d/orders-0").ok());
+    REQUIRE(disk.files.unlink("/d/meta.properties").ok());
+    // Whatever of it is left.
+    std::vector<std::string> names = disk.files.list("/d").value();
+    std::erase(names, ".lock");
+    CHECK(names.size() == 7);
+    for (const auto& name : names) {
+        CAPTURE(name);
+        const auto before = disk.files.list("/d").value();
+        const auto opened = disk.open();
+        CHECK(opened.code() == Errc::corrupt_file);
+        const auto& why = opened.error().message;
+        CHECK(why.find("/d/meta.properties is missing") != std::string::npos);
+        CHECK(why.find("/d/" + name + " shows that it was used") != std::string::npos);
+        CHECK(why.find("back from a copy") != std::string::npos);
+        CHECK(disk.files.list("/d").value() == before);
+        REQUIRE(
+            (name == "orders-0" ? disk.files.rmdir("/d/" + name) : disk.files.unlink("/d/" + name))
+                .ok());
+    }
+    // Nothing but a lock and somebody's file: a new one.
+    disk.put("notes", "x");
+    CHECK(disk.open().ok());
 }
 
 TEST_CASE("a start that failed leaves no directory that was not there before",
