@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.hpp"
+
 namespace kq {
 
 namespace {
@@ -112,6 +114,7 @@ std::shared_ptr<ReceiveBuffers::Single> ReceiveBuffers::single(std::size_t frame
     KQ_CHECK(count > 0 && count <= frame_bytes);
     if (!budget_.try_take(count)) return nullptr;
     MemoryLease lease(budget_, count);
+    if (mutant(Mutant::uncounted_frames)) lease.release();
     Bytes buffer;
     auto& kept = kept_->buffers;
     auto found = std::find_if(kept.begin(), kept.end(), [&](const Bytes& candidate) {
@@ -138,7 +141,7 @@ bool ReceiveBuffers::grow(Single& single) {
     const auto counted = static_cast<std::size_t>(single.lease_.bytes());
     const std::size_t rest = single.frame_bytes_ - counted;
     std::size_t more = std::min(counted, rest);
-    if (!single.budget_.try_take(more)) {
+    if (!mutant(Mutant::uncounted_frames) && !single.budget_.try_take(more)) {
         if (!std::exchange(single.is_waiting_, true)) single.budget_.begin_waiting(counted);
         more = rest;
         if (!single.budget_.try_overdraw(more)) return false;

@@ -34,8 +34,9 @@ struct Side {
 
     // Arrived and not read.
     std::deque<std::uint8_t> arrived;
-    bool ended = false;        // the peer's end of stream arrived
-    Errc broken = Errc::none;  // a reset arrived
+    std::uint64_t received = 0;  // and read
+    bool ended = false;          // the peer's end of stream arrived
+    Errc broken = Errc::none;    // a reset arrived
     // Sent by us and not arrived at the peer.
     std::deque<std::uint8_t> outgoing;
     std::size_t in_flight = 0;
@@ -151,6 +152,7 @@ public:
         auto count = std::min(into.size(), arrived.size());
         std::copy_n(arrived.begin(), count, into.begin());
         arrived.erase(arrived.begin(), arrived.begin() + static_cast<std::ptrdiff_t>(count));
+        side_->received += count;
         if (side_->other != nullptr) hub_->move_bytes(side_->other);  // the window opened
         return count;
     }
@@ -581,6 +583,15 @@ std::size_t SimNetwork::connection_count() const {
         if (!side->closed && side->broken == Errc::none && side->other != nullptr) ++count;
     }
     return count / 2;
+}
+
+std::uint64_t SimNetwork::received_from(const std::string& host) const {
+    std::uint64_t bytes = 0;
+    for (const auto& side : hub_->live_sides()) {
+        if (side->closed || side->other == nullptr || side->other->closed) continue;
+        if (side->other->host == host && side->local == side->other->peer) bytes += side->received;
+    }
+    return bytes;
 }
 
 }  // namespace kq

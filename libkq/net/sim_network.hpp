@@ -42,6 +42,8 @@ public:
     void kill(const std::string& host);
 
     std::size_t connection_count() const;
+    // What was received of the connections that `host` made and that both ends still have.
+    std::uint64_t received_from(const std::string& host) const;
 
     struct Hub;
 

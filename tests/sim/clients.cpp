@@ -253,4 +253,21 @@ void SimReader::ask_offsets() {
         });
 }
 
+// ---- one that stalls
+
+SimStaller::SimStaller(ClientWorld& world, const std::string& host) : host_(world, host) {
+    host_.loop.post([this, to = world.bootstrap] {
+        connection_ = host_.network->connect(to, static_cast<ConnectionEvents&>(*this));
+    });
+}
+
+void SimStaller::on_connected() {
+    Bytes most;
+    append_be(most, frame_bytes);
+    most.resize(most.size() + frame_bytes - 1 - host_.random.below(frame_bytes / 4), 'x');
+    Chain chain;
+    chain.add(SharedBytes::of(std::move(most)));
+    connection_->send(std::move(chain));
+}
+
 }  // namespace kq::sim

@@ -110,6 +110,21 @@ private:
     int generation_ = 0;
 };
 
+// Begins a request that is as long as it may be, and never ends it.
+class SimStaller final : private ConnectionEvents {
+public:
+    static constexpr std::uint32_t frame_bytes = 250'000;
+    SimStaller(ClientWorld& world, const std::string& host);
+
+private:
+    void on_connected() override;
+    void on_readable() override {}
+    void on_closed(const Error&) override { connection_ = nullptr; }
+
+    ClientHost host_;
+    std::unique_ptr<Connection> connection_;
+};
+
 ClientOptions client_options(const ClientWorld& world);
 
 }  // namespace kq::sim

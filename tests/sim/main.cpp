@@ -41,7 +41,8 @@ constexpr const char* fault_kinds[] = {"clean stop",          "clock jump",
                                        "failed sync",         "failed write",
                                        "flaky network",       "flipped bit",
                                        "full disk",           "kill",
-                                       "power cut",           "replaced producer"};
+                                       "power cut",           "replaced producer",
+                                       "stalled requests"};
 constexpr unsigned long long seeds_for_every_fault = 100;
 
 // A check of ours that fails aborts the process: the seed is told all the same.

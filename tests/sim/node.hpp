@@ -26,7 +26,7 @@ struct NodeOptions {
     std::size_t data_loops = 1;
     std::vector<std::pair<std::string, std::string>> configs;
     LogSink* log = nullptr;
-    std::int64_t request_memory_max = 0;  // to be checked; 0: nothing is
+    std::int64_t request_memory_max = 0;  // as configured, to be checked; 0: nothing is
 };
 
 class Node {

@@ -32,6 +32,8 @@
 
 namespace kq::sim {
 
+inline constexpr const char* staller_host = "staller";
+
 struct RunResult {
     std::optional<std::string> broken;  // "I1: ..."
     std::uint64_t fingerprint = 0;
@@ -55,6 +57,7 @@ public:
 
 private:
     bool is_broken();
+    void check_request_memory();
     // Runs the world; stops early when a promise is broken. False then, or at the limit.
     bool run_until(const std::function<bool()>& reached, std::chrono::nanoseconds limit);
     void run_for(std::chrono::nanoseconds duration);
@@ -74,6 +77,7 @@ private:
     void jump_clock();
     void change_topics();
     void stop_and_start();
+    void stall();
 
     void heal();
     using OnRecord = std::function<void(const TopicPartition&, Offset, const RecordName&)>;
@@ -96,6 +100,8 @@ private:
     int extra_topics_ = 0;
     std::set<std::string> flipped_;  // caches, once each
     bool disk_is_bad_ = false;       // the broker may give up
+    std::vector<std::unique_ptr<SimStaller>> stallers_;
+    bool stalled_ = false;  // it takes a while until their memory is free
 };
 
 }  // namespace kq::sim
