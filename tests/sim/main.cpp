@@ -42,7 +42,7 @@ constexpr const char* fault_kinds[] = {"clean stop",          "clock jump",
                                        "flaky network",       "flipped bit",
                                        "full disk",           "kill",
                                        "power cut",           "replaced producer",
-                                       "stalled requests"};
+                                       "stalled requests",    "topic of a name that was another's"};
 constexpr unsigned long long seeds_for_every_fault = 100;
 
 // A check of ours that fails aborts the process: the seed is told all the same.

@@ -76,6 +76,8 @@ private:
     void end_bad_disk();
     void jump_clock();
     void change_topics();
+    void fill_topic(const std::string& name);
+    void check_topic_is_empty(AdminCore& admin, const std::string& name, std::int32_t partitions);
     void stop_and_start();
     void stall();
 

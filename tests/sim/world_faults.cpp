@@ -133,12 +133,14 @@ void OneBrokerWorld::jump_clock() {
 }
 
 // A topic comes, and may go again: what was answered as done is there for the next one who asks
-// (I26).
+// (I26). Another may come by its name, and the broker die soon after: nothing of the first one is
+// left then.
 void OneBrokerWorld::change_topics() {
     auto& random = scheduler_.random();
     ClientHost host(*clients_, "admin");
     AdminCore admin(host.loop, *host.network, host.random, client_options(*clients_));
-    auto name = "extra-" + std::to_string(extra_topics_++);
+    const auto name = "extra-" + std::to_string(extra_topics_++);
+    const auto partitions = static_cast<std::int32_t>(1 + random.below(4));
     auto is_there = [&]() -> std::optional<bool> {
         std::optional<bool> there;
         bool told = false;
@@ -152,28 +154,84 @@ void OneBrokerWorld::change_topics() {
                               });
         return run_until([&] { return told; }, 30s) ? there : std::nullopt;
     };
-    std::optional<bool> done;
-    admin.create_topics({{.name = name,
-                          .partitions = static_cast<std::int32_t>(1 + random.below(4)),
-                          .replication_factor = 1,
-                          .assignment = {},
-                          .configs = {}}},
-                        false, scheduler_.now() + 10s,
-                        [&](const Result<Each<CreatedTopic>>& result) {
-                            done = result.ok() && result.value()[0].ok();
-                        });
-    if (!run_until([&] { return done.has_value(); }, 30s) || !*done) return;
+    auto create = [&] {
+        std::optional<bool> done;
+        admin.create_topics({{.name = name,
+                              .partitions = partitions,
+                              .replication_factor = 1,
+                              .assignment = {},
+                              .configs = {}}},
+                            false, scheduler_.now() + 10s,
+                            [&](const Result<Each<CreatedTopic>>& result) {
+                                done = result.ok() && result.value()[0].ok();
+                            });
+        return run_until([&] { return done.has_value(); }, 30s) && *done;
+    };
+    if (!create()) return;
     struck("created topic");
     if (is_there() == false) ledger_.fail("I26", name + " was created and is unknown");
     if (is_broken() || random.chance(0.5)) return;
+    const bool comes_again = random.chance(0.5);
+    if (comes_again) fill_topic(name);
     run_for(random_ms(random, 0, 1000));
-    done.reset();
+    std::optional<bool> done;
     admin.delete_topics({name}, scheduler_.now() + 10s, [&](const Result<Each<Unit>>& result) {
         done = result.ok() && result.value()[0].ok();
     });
     if (!run_until([&] { return done.has_value(); }, 30s) || !*done) return;
     struck("deleted topic");
     if (is_there() == true) ledger_.fail("I26", name + " was deleted and is still known");
+    if (is_broken() || !comes_again || !create()) return;
+    struck("topic of a name that was another's");
+    run_for(random_ms(random, 0, 6000));
+    if (is_broken() || !node_->is_running()) return;
+    die(random.chance(0.5));
+    if (!start_broker()) return;
+    check_topic_is_empty(admin, name, partitions);
+}
+
+// A few records into its first partition; whether they arrive is nobody's business.
+void OneBrokerWorld::fill_topic(const std::string& name) {
+    ClientHost host(*clients_, "filler");
+    ProducerOptions options;
+    options.client = client_options(*clients_);
+    ProducerCore core(host.loop, *host.network, host.random, options);
+    ProducerRecord record{.topic = name,
+                          .partition = PartitionIndex{0},
+                          .key = std::nullopt,
+                          .value = as_bytes("old"),
+                          .headers = {},
+                          .timestamp = std::nullopt};
+    bool known = false;
+    core.when_writable(name, scheduler_.now() + 5s, [&](const Status&) { known = true; });
+    run_until([&] { return known; }, 10s);
+    int reported = 0;
+    int sent = 0;
+    for (int i = 0; i < 5; ++i)
+        sent += core.send(record, [&](const RecordReport&) { ++reported; }).ok();
+    run_until([&] { return reported == sent; }, 5s);
+    core.close();
+}
+
+void OneBrokerWorld::check_topic_is_empty(AdminCore& admin, const std::string& name,
+                                          std::int32_t partitions) {
+    if (!run_until([&] { return node_->is_serving(); }, 60s)) return;
+    std::vector<OffsetQuery> asked;
+    for (std::int32_t p = 0; p < partitions; ++p)
+        asked.push_back({{name, PartitionIndex(p)}, OffsetSpec::latest()});
+    bool answered = false;
+    admin.list_offsets(asked, Isolation::read_uncommitted, scheduler_.now() + 20s,
+                       [&](const Result<Each<ListedOffset>>& listed) {
+                           answered = true;
+                           for (std::size_t i = 0; listed.ok() && i < asked.size(); ++i) {
+                               const auto& one = listed.value()[i];
+                               if (!one.ok() || one.value().offset == Offset{0}) continue;
+                               ledger_.fail("I2", asked[i].partition.text() +
+                                                      " is new and ends at " +
+                                                      std::to_string(one.value().offset.value));
+                           }
+                       });
+    run_until([&] { return answered; }, 30s);
 }
 
 void OneBrokerWorld::stop_and_start() {
