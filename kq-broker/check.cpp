@@ -29,6 +29,9 @@ Schema check_schema() {
 int check_settings(Console& console, const BrokerCommandOptions& options,
                    const CheckOptions& check) {
     PosixFileSystem files;
+    auto format = choose_format(FormatFamily::rows, check.format, console.process());
+    if (!format.ok()) return console.fail("", format.error());
+    console.set_json_errors(is_json(format.value()));
     auto settings = settle_broker(options, console.process(), files);
     if (!settings.ok()) return console.fail("", settings.error());
     for (const auto& warning : settings.value().warnings)
@@ -37,7 +40,7 @@ int check_settings(Console& console, const BrokerCommandOptions& options,
     auto listeners = parse_listeners(config);
     if (!listeners.ok()) return console.fail("", listeners.error());
 
-    auto printer = RowPrinter::create(console, check_schema(), check.format, check.rows);
+    auto printer = RowPrinter::create(console, check_schema(), format.value(), check.rows);
     if (!printer.ok()) return console.fail("", printer.error());
     const auto& origins = settings.value().origins;
     for (const auto& row : broker_config_defs()) {

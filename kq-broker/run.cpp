@@ -78,7 +78,12 @@ int run_command(Console& console, const BrokerCommandOptions& options,
     node.on_signal([&child] { child.pass_signal_on(); });
     auto served = node.serve([&child] { child.start(); });
     console.process().watch_signals(nullptr, nullptr);
-    if (child.failure()) return console.fail("", *child.failure());
+    if (child.failure()) {
+        // As shells, env(1) and the like: no such command, or one that cannot be run.
+        Problem problem{{}, *child.failure()};
+        problem.exit = problem.error.code == Errc::not_found ? 127 : 126;
+        return console.fail(problem);
+    }
     if (!served.ok()) {
         return child.was_started() ? stopped(console, served.error())
                                    : start_failed(console, served.error());

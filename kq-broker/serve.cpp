@@ -47,7 +47,9 @@ int start_failed(Console& console, const Error& why) {
             problem.exit = exit_refused;
             break;
         case Errc::unreachable:  // an address that this machine does not have
-            problem.exit = exit_usage;
+            problem.exit = exit_refused;
+            problem.tries = {elsewhere({"--listen", "--advertise"},
+                                       "--listen 0.0.0.0:9092 --advertise HOST:9092")};
             break;
         default:
             break;

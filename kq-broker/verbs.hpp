@@ -21,7 +21,7 @@ int run_command(Console& console, const BrokerCommandOptions& options,
 
 struct CheckOptions {
     bool all = false;
-    std::string format = "text";
+    std::optional<std::string> format;
     RowOptions rows;
 };
 Schema check_schema();

@@ -31,8 +31,9 @@ bool may_be_past_the_end(const Position& position) {
 Result<std::unique_ptr<Consumption>> Consumption::prepare(ClusterAccess& access,
                                                           const ConsumeOptions& options) {
     KQ_LET(auto framing, framing_of(options.framing, access.settings().format));
-    KQ_LET(auto writer, RecordWriter::create(std::move(framing)));
-    auto consumption = std::make_unique<Consumption>(access, options, std::move(writer));
+    auto writer = RecordWriter::create(std::move(framing));
+    if (!writer.ok()) return wrong_format(access.settings().format, writer.error());
+    auto consumption = std::make_unique<Consumption>(access, options, std::move(writer).value());
     KQ_TRY(consumption->prepare_options());
     return consumption;
 }
@@ -154,54 +155,76 @@ Status Consumption::assign() {
         KQ_TRY(add_assignments(topic, assignments));
     }
     under_way_ = options_.topics.front();
-    if (!waits_for_more()) KQ_TRY(keep_to_what_there_is(assignments));
+    KQ_TRY(keep_to_what_there_is(assignments));
     return consumer_->assign(assignments);
 }
 
-// A range that goes past the end there is now stops at that end. One that begins past it holds
-// nothing: Kafka's OFFSET_OUT_OF_RANGE, which nobody would tell where nothing is fetched.
+// A range that goes past the end there is now stops at that end. One that begins where there is no
+// record, before the first or after the end, is Kafka's OFFSET_OUT_OF_RANGE, which nobody would
+// tell where nothing is fetched, and which would end the others where something is.
 Status Consumption::keep_to_what_there_is(std::vector<Assignment>& assignments) {
-    std::vector<Assignment*> open;
+    const bool stops_there = !waits_for_more();
+    const auto is_open = [stops_there](const Assignment& one) {
+        return (stops_there && one.stop && may_be_past_the_end(*one.stop)) ||
+               one.start.kind == Position::Kind::offset;
+    };
     std::vector<OffsetQuery> queries;
-    for (Assignment& one : assignments) {
-        if (!may_be_past_the_end(*one.stop) && one.start.kind != Position::Kind::offset) continue;
-        open.push_back(&one);
+    for (const Assignment& one : assignments) {
+        if (!is_open(one)) continue;
         queries.push_back({one.partition, OffsetSpec::earliest()});
         queries.push_back({one.partition, OffsetSpec::latest()});
     }
-    if (open.empty()) return done();
+    if (queries.empty()) return done();
     KQ_LET(auto offsets, consumer_->list_offsets(queries));
-    std::vector<std::string> past_the_end;
-    for (std::size_t i = 0; i < open.size(); ++i) {
-        const auto& listed_first = offsets[2 * i];
-        const auto& listed_end = offsets[2 * i + 1];
-        if (!listed_first.ok()) return listed_first.error();
-        if (!listed_end.ok()) return listed_end.error();
-        const auto first = listed_first.value().offset.value;
-        const auto end = listed_end.value().offset.value;
-        Assignment& one = *open[i];
-        if (one.start.kind == Position::Kind::offset && one.start.value > end) {
-            if (on_out_of_range_ == OnOutOfRange::fail) {
-                past_the_end.push_back(in_quotes(one.partition.topic) + " partition " +
-                                       std::to_string(one.partition.partition.value) +
-                                       " has offsets " + std::to_string(first) + " to " +
-                                       std::to_string(end) + ", not " +
-                                       std::to_string(one.start.value));
-            } else if (on_out_of_range_ == OnOutOfRange::earliest) {
+    const auto of = assignments.size();
+    std::vector<Assignment> kept;
+    std::vector<std::string> elsewhere;
+    std::size_t at = 0;
+    for (Assignment& one : assignments) {
+        if (is_open(one)) {
+            const auto& listed_first = offsets[at++];
+            const auto& listed_end = offsets[at++];
+            if (!listed_first.ok()) return listed_first.error();
+            if (!listed_end.ok()) return listed_end.error();
+            const Offset first = listed_first.value().offset;
+            const Offset end = listed_end.value().offset;
+            if (begins_elsewhere(one, first, end)) {
+                elsewhere.push_back(in_quotes(one.partition.topic) + " partition " +
+                                    std::to_string(one.partition.partition.value) +
+                                    " has offsets " + std::to_string(first.value) + " to " +
+                                    std::to_string(end.value) + ", not " +
+                                    std::to_string(one.start.value));
+                continue;
+            }
+            const bool past_the_end =
+                one.start.kind == Position::Kind::offset && one.start.value > end.value;
+            if (past_the_end && stops_there && on_out_of_range_ == OnOutOfRange::earliest) {
                 one.start = Position::from_start();
             }
+            if (stops_there && one.stop) one.stop = stop_within(*one.stop, first, end);
         }
-        if (!may_be_past_the_end(*one.stop)) continue;
-        auto wanted = one.stop->value;
-        if (one.stop->kind == Position::Kind::start) wanted += first;
-        if (wanted > end) one.stop = Position::at(Offset{end});
+        kept.push_back(std::move(one));
     }
-    return tell_of_starts_past_the_end(past_the_end, assignments.size());
+    assignments = std::move(kept);
+    return tell_of_starts_elsewhere(elsewhere, of);
+}
+
+// Whether it names an offset that is not there, and nobody said what to take instead.
+bool Consumption::begins_elsewhere(const Assignment& one, Offset first, Offset end) const {
+    return on_out_of_range_ == OnOutOfRange::fail && one.start.kind == Position::Kind::offset &&
+           (one.start.value < first.value || one.start.value > end.value);
+}
+
+Position Consumption::stop_within(const Position& stop, Offset first, Offset end) {
+    if (!may_be_past_the_end(stop)) return stop;
+    auto wanted = stop.value;
+    if (stop.kind == Position::Kind::start) wanted += first.value;
+    return wanted > end.value ? Position::at(end) : stop;
 }
 
 // Partitions of one topic need not be of one length: those that hold the offset are read.
-Status Consumption::tell_of_starts_past_the_end(const std::vector<std::string>& which,
-                                                std::size_t of) {
+Status Consumption::tell_of_starts_elsewhere(const std::vector<std::string>& which,
+                                             std::size_t of) {
     constexpr std::size_t shown_max = 5;
     if (!which.empty() && which.size() == of) {
         return Error{
@@ -385,7 +408,7 @@ void Consumption::tell_summary() {
                            human_bytes(static_cast<std::int64_t>(bytes_)) + " in " +
                            human_duration(std::chrono::duration_cast<Millis>(spent)) + " (" +
                            human_count(static_cast<double>(written_) / seconds) + "/s); " +
-                           std::to_string(stats.requests) + " requests, " +
+                           counted(static_cast<std::int64_t>(stats.requests), "request") + ", " +
                            human_bytes(static_cast<std::int64_t>(stats.bytes)) + " on the wire");
 }
 

@@ -51,7 +51,9 @@ private:
     void tell_of_empty_ranges();
     Status add_assignments(const std::string& topic, std::vector<Assignment>& out);
     Status keep_to_what_there_is(std::vector<Assignment>& assignments);
-    Status tell_of_starts_past_the_end(const std::vector<std::string>& which, std::size_t of);
+    bool begins_elsewhere(const Assignment& one, Offset first, Offset end) const;
+    static Position stop_within(const Position& stop, Offset first, Offset end);
+    Status tell_of_starts_elsewhere(const std::vector<std::string>& which, std::size_t of);
     Result<std::vector<std::int32_t>> wanted_partitions(const std::string& topic,
                                                         std::int32_t there) const;
 

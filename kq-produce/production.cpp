@@ -21,6 +21,14 @@ constexpr std::chrono::seconds topic_appears_within{4};
 // Of the 16MiB that a `try:` speaks of, all but what surrounds a record.
 constexpr std::size_t suggested_request_bytes = (std::size_t{16} << 20) - 4096;
 
+// More than a record that can be sent takes in the input: six bytes of JSON (\u0000) may stand for
+// one. What is a little too large is read whole, so that the error can tell its size.
+std::size_t parsed_bytes_max(Framing::Kind framing, const ProducerOptions& options) {
+    const bool escaped = framing == Framing::Kind::jsonl || framing == Framing::Kind::templated;
+    const std::size_t sendable = std::size_t{options.request_bytes_max} * (escaped ? 6 : 1);
+    return std::max(suggested_request_bytes, sendable) + 4096;
+}
+
 std::size_t size_of(const PipedRecord& record) {
     return (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
 }
@@ -30,13 +38,19 @@ std::size_t size_of(const PipedRecord& record) {
 Result<std::unique_ptr<Production>> Production::prepare(ClusterAccess& access,
                                                         const ProduceOptions& options) {
     KQ_LET(auto framing, framing_of(options.framing, access.settings().format));
-    KQ_LET(auto reader, RecordParser::create(std::move(framing)));
-    auto production = std::make_unique<Production>(access, options, std::move(reader));
+    const auto options_of_client = access.producer_options();
+    if (!options_of_client.ok()) return options_of_client.error();
+    const auto record_bytes_max = parsed_bytes_max(framing.kind, options_of_client.value());
+    auto reader = RecordParser::create(std::move(framing), record_bytes_max);
+    if (!reader.ok()) return wrong_format(access.settings().format, reader.error());
+    auto production = std::make_unique<Production>(access, options, std::move(reader).value());
     KQ_TRY(production->prepare_options());
     return production;
 }
 
 Status Production::prepare_options() {
+    inputs_ = options_.files;
+    if (inputs_.empty()) inputs_.emplace_back("-");
     const Zone zone = options_.framing.utc ? Zone::utc : Zone::local;
     if (options_.at) {
         KQ_LET(at_, parse_when(*options_.at, access_.wall_now(), zone));
@@ -61,7 +75,7 @@ Status Production::prepare_options() {
                                   as_bytes(std::string_view(text).substr(equals + 1))});
     }
     // A template that names a field means it.
-    const std::string& format = access_.settings().format;
+    const std::string& format = access_.settings().format.value;
     if (format.find('%') != std::string::npos) {
         KQ_LET(auto form, RecordTemplate::parse(format, {}));
         keep_partition_ = form.names('p');
@@ -83,6 +97,7 @@ Status Production::prepare_options() {
     if (access_.settings().dry_run) return done();
     KQ_TRY(access_.check_writable());
     KQ_LET(auto producer_options, access_.producer_options());
+    may_create_ = producer_options.auto_create_topics;
     producer_ = std::make_unique<Producer>(access_.runtime(), std::move(producer_options));
     if (auto deadline = access_.deadline()) producer_->set_deadline(*deadline);
     producer_->on_batch([this](const BatchReport& report) { on_batch(report); });
@@ -93,20 +108,19 @@ int Production::run() {
     access_.wake_for_progress();
     started_ = access_.now();
     Console& console = access_.console();
+    if (auto readable = check_inputs(); !readable.ok()) return console.fail("", readable.error());
     if (auto found = find_topic(); !found.ok()) {
         Problem problem = problem_of("cannot write to " + in_quotes(options_.topic), found.error());
         if (!tries_.empty()) problem.tries = tries_;
         return console.fail(problem);
     }
-    std::vector<std::string> files = options_.files;
-    if (files.empty()) files.emplace_back("-");
     if (producer_) {
         notes_.emplace(
             console, access_.runtime().loop(), [this] { return producer_->trouble(); },
             [this](const std::string& why) { show_progress(false, why); });
     }
     Status outcome = done();
-    for (const std::string& file : files) {
+    for (const std::string& file : inputs_) {
         if (file == "-" && console.process().is_terminal(Stream::in)) {
             console.note("reading records from the terminal, one a line; Ctrl-D ends");
         }
@@ -120,6 +134,15 @@ int Production::run() {
         if (!outcome.ok()) break;
     }
     return finish(outcome);
+}
+
+// Before a topic is asked for, which may make it.
+Status Production::check_inputs() const {
+    for (const std::string& path : inputs_) {
+        auto readable = access_.console().process().check_input(path);
+        if (!readable.ok()) return Error{Errc::usage, readable.error().message};
+    }
+    return done();
 }
 
 bool Production::blocking_is_settled() const {
@@ -144,11 +167,7 @@ std::optional<Millis> Production::time_to_find_topic() const {
 Status Production::find_topic() {
     if (!producer_) return done();
     access_.awaiting(access_.settings().bootstrap());
-    auto partitions = producer_->partitions_of(options_.topic, time_to_find_topic());
-    // Nobody said that there is none: what is missing is a broker, not a topic.
-    if (partitions.code() == Errc::deadline_passed && !blocking_is_settled()) {
-        partitions = producer_->partitions_of(options_.topic, time_left());
-    }
+    auto partitions = learn_partitions();
     access_.no_longer_awaiting();
     if (!partitions.ok()) {
         if (partitions.code() != Errc::unknown_topic_or_partition) return partitions.error();
@@ -159,6 +178,11 @@ Status Production::find_topic() {
         for (const auto& topic : topics)
             known.push_back(topic.name);
         tries_ = access_.tries_for_missing(options_.topic, known);
+        std::string create = "kq-topics create " + shell_word(options_.topic);
+        if (options_.partition) {
+            create += " -p " + std::to_string(std::int64_t{*options_.partition} + 1);
+        }
+        tries_.push_back(create);
         return no_such_topic(options_.topic, known);
     }
     if (options_.partition && *options_.partition >= partitions.value()) {
@@ -167,6 +191,34 @@ Status Production::find_topic() {
                          counted(partitions.value(), "partition")};
     }
     return done();
+}
+
+Result<std::int32_t> Production::ask_for_partitions(bool with_making) {
+    const auto ask = [&](std::optional<Millis> timeout) {
+        return with_making ? producer_->partitions_of(options_.topic, timeout)
+                           : producer_->partitions_if_exists(options_.topic, timeout);
+    };
+    auto partitions = ask(time_to_find_topic());
+    // Nobody said that there is none: what is missing is a broker, not a topic.
+    if (partitions.code() == Errc::deadline_passed && !blocking_is_settled()) {
+        partitions = ask(time_left());
+    }
+    return partitions;
+}
+
+// How many partitions a broker would make nobody knows before, but that there is a first.
+Result<std::int32_t> Production::learn_partitions() {
+    auto there = ask_for_partitions(false);
+    const bool may_be_made = may_create_ && options_.partition.value_or(0) == 0;
+    if (there.code() != Errc::unknown_topic_or_partition || !may_be_made) return there;
+    auto made = ask_for_partitions(true);
+    if (made.ok()) {
+        access_.no_longer_awaiting();
+        access_.console().note("topic " + in_quotes(options_.topic) +
+                               " did not exist: the broker made it, with " +
+                               counted(made.value(), "partition"));
+    }
+    return made;
 }
 
 Status Production::pump(Input& input) {
@@ -398,6 +450,11 @@ int Production::finish(const Status& outcome) {
             problem.tries = {
                 same_command(console.process(), console.tool(), {}, "-X max.request.size=16MiB")};
         }
+        const Setting& format = access_.settings().format;
+        if (outcome.code() == Errc::bad_data && format.value != "text" &&
+            format.origin != "--format") {  // which nobody may think of
+            problem.tries = {same_command(console.process(), console.tool(), {}, "-f text")};
+        }
         int told = console.fail(problem);
         if (exit == exit_ok) exit = told;
     } else if (exit == exit_ok && !closed.ok()) {
@@ -470,8 +527,8 @@ void Production::tell_summary() {
                  human_bytes(static_cast<std::int64_t>(bytes_)) + " in " +
                  human_duration(std::chrono::duration_cast<Millis>(spent)) + " (" +
                  human_count(static_cast<double>(records_) / seconds) + "/s); " +
-                 std::to_string(stats.batches_sent) + " batches, " +
-                 std::to_string(stats.requests_sent) + " requests, " +
+                 counted(static_cast<std::int64_t>(stats.batches_sent), "batch") + ", " +
+                 counted(static_cast<std::int64_t>(stats.requests_sent), "request") + ", " +
                  std::to_string(stats.batches_retried) + " retried, " +
                  human_bytes(static_cast<std::int64_t>(stats.bytes_sent)) + " on the wire");
 }

@@ -49,7 +49,11 @@ public:
 
 private:
     Status prepare_options();
+    Status check_inputs() const;
     Status find_topic();
+    Result<std::int32_t> learn_partitions();
+    // `with_making`: a topic that is not there may be made by asking for it.
+    Result<std::int32_t> ask_for_partitions(bool with_making);
     bool blocking_is_settled() const;
     std::optional<Millis> time_left() const;
     std::optional<Millis> time_to_find_topic() const;
@@ -78,10 +82,12 @@ private:
 
     ClusterAccess& access_;
     const ProduceOptions& options_;
+    std::vector<std::string> inputs_;  // paths; - is standard input
     RecordParser reader_;
     std::unique_ptr<Producer> producer_;
     std::optional<WallTime> at_;
     std::optional<Rate> rate_;
+    bool may_create_ = true;  // allow.auto.create.topics
     bool keep_partition_ = false;
     bool keep_timestamp_ = false;
     bool keep_topic_ = false;

@@ -45,6 +45,22 @@ Result<std::vector<NewTopic>> new_topics(const CreateOptions& options) {
     return topics;
 }
 
+// Nobody shall believe in a setting that does nothing. Kafka's brokers, which we may talk to, act
+// on them.
+void warn_of_idle_settings(Console& console, const NewTopic& topic) {
+    std::string list;
+    for (const auto& [name, value] : topic.configs) {
+        const ConfigDef* def = find_config(ConfigScope::topic, name);
+        const bool compacts =
+            name == "cleanup.policy" && value.find("compact") != std::string::npos;
+        const bool idle = def != nullptr && def->effect == ConfigEffect::accepted;
+        if (compacts || idle) {
+            list += (list.empty() ? "" : ", ") + name + (compacts ? "=compact" : "");
+        }
+    }
+    if (!list.empty()) console.warn("no effect on kq's own brokers yet: " + list);
+}
+
 // What to do about a refusal, in a command that can be pasted.
 std::vector<std::string> tries_for(ClusterAccess& access, const Error& error) {
     switch (error.code) {
@@ -135,6 +151,7 @@ int create_topics(ClusterAccess& access, const CreateOptions& options) {
             Problem{"cannot create " + in_quotes(name), error, name, tries_for(access, error)}));
     }
     if (!rows.value().for_people()) rows.value().finish();
+    if (!made.empty()) warn_of_idle_settings(console, topics.value().front());
     if (made.empty() || dry_run) return exit_of_items(exits);
     console.note_change("created " + listed(made));
     if (auto ready = admin.wait_for_leaders(made); !ready.ok()) {

@@ -107,7 +107,9 @@ int delete_topics(ClusterAccess& access, const DeleteOptions& options) {
     }
     access.no_longer_awaiting();
     if (auto agreed = agree(access, options, topics, sizes.value()); !agreed.ok()) {
-        return console.fail("", agreed.error());
+        Problem problem{{}, agreed.error()};
+        if (agreed.code() == Errc::cancelled) problem.exit = exit_no;  // so was the answer
+        return console.fail(problem);
     }
 
     std::vector<std::string> names;

@@ -75,7 +75,7 @@ Schema describe_schema() {
 int describe_topics(ClusterAccess& access, const DescribeOptions& options) {
     Console& console = access.console();
     RowOptions row_choice = options.rows;
-    const bool headings = access.settings().format == "text" && row_choice.columns.empty();
+    const bool headings = access.settings().format.value == "text" && row_choice.columns.empty();
     if (headings) {
         row_choice.columns = {"partition", "leader", "epoch", "replicas",
                               "isr",       "start",  "end",   "bytes"};

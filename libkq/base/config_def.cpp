@@ -181,11 +181,37 @@ const ConfigDef* find_config(ConfigScope scope, std::string_view name) {
 }
 
 std::string_view nearest_config(ConfigScope scope, std::string_view name) {
-    std::vector<std::string_view> names;
+    return nearest_name(name, spoken_names(scope));
+}
+
+std::vector<SpokenName> spoken_names(ConfigScope scope) {
+    std::vector<SpokenName> names;
     for (const auto& row : config_defs(scope)) {
-        if (!row.internal) names.push_back(row.name);
+        if (!row.internal) names.push_back({row.name, row.name});
     }
-    return nearest_word(name, names);
+    if (scope != ConfigScope::topic) return names;
+    constexpr std::string_view prefix = "log.";
+    for (const auto& row : config_defs(scope)) {
+        for (std::string_view rest = row.synonyms; !rest.empty();) {
+            auto synonym = rest.substr(0, rest.find(' '));
+            rest.remove_prefix(std::min(rest.size(), synonym.size() + 1));
+            if (!synonym.starts_with(prefix)) continue;
+            synonym.remove_prefix(prefix.size());
+            if (find_config(scope, synonym) == nullptr) names.push_back({synonym, row.name});
+        }
+    }
+    return names;
+}
+
+std::string_view nearest_name(std::string_view word, const std::vector<SpokenName>& names) {
+    std::vector<std::string_view> spoken;
+    for (const auto& one : names)
+        spoken.push_back(one.spoken);
+    const auto nearest = nearest_word(word, spoken);
+    if (nearest.empty()) return {};
+    return names[static_cast<std::size_t>(std::find(spoken.begin(), spoken.end(), nearest) -
+                                          spoken.begin())]
+        .name;
 }
 
 std::string_view name_of(ConfigScope scope) {

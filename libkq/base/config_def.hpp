@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace kq {
 
@@ -111,6 +112,16 @@ inline std::span<const ConfigDef> topic_config_defs() {
 
 // The row of a name, or null.
 const ConfigDef* find_config(ConfigScope scope, std::string_view name);
+
+// What a person may have in mind for a setting: its name, or for one of topics the broker's that
+// stands in for it, without "log.": who writes retention.hours means retention.ms.
+struct SpokenName {
+    std::string_view spoken;
+    std::string_view name;
+};
+std::vector<SpokenName> spoken_names(ConfigScope scope);
+// The one of `names` that is nearest to a misspelt word, or "" when none is near.
+std::string_view nearest_name(std::string_view word, const std::vector<SpokenName>& names);
 
 // The known name that is nearest to a misspelt one, or "" when none is near.
 std::string_view nearest_config(ConfigScope scope, std::string_view name);

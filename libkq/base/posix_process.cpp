@@ -166,18 +166,27 @@ Error PosixProcess::replace_by(const std::string& program, std::vector<std::stri
     return error_of_errno(errno, program);
 }
 
-Result<std::unique_ptr<Input>> PosixProcess::open_input(const std::string& path) {
+Status PosixProcess::check_input(const std::string& path) const {
     if (path == "-") {
         if (is_missing(Stream::in)) return Error{Errc::not_found, "standard input is closed"};
+        return done();
+    }
+    struct stat info {};
+    if (::faccessat(AT_FDCWD, path.c_str(), R_OK, AT_EACCESS) != 0 ||
+        ::stat(path.c_str(), &info) != 0) {
+        return error_of_errno(errno, "cannot open '" + path + "'");
+    }
+    if (!S_ISDIR(info.st_mode)) return done();
+    return Error{Errc::io_error, "cannot read '" + path + "': it is a directory"};
+}
+
+Result<std::unique_ptr<Input>> PosixProcess::open_input(const std::string& path) {
+    KQ_TRY(check_input(path));
+    if (path == "-") {
         return std::unique_ptr<Input>(std::make_unique<PosixInput>(STDIN_FILENO, "standard input"));
     }
     int handle = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
     if (handle < 0) return error_of_errno(errno, "cannot open '" + path + "'");
-    struct stat info {};
-    if (::fstat(handle, &info) == 0 && S_ISDIR(info.st_mode)) {
-        ::close(handle);
-        return Error{Errc::io_error, "cannot read '" + path + "': it is a directory"};
-    }
     return std::unique_ptr<Input>(std::make_unique<PosixInput>(handle, "'" + path + "'"));
 }
 

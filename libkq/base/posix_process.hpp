@@ -22,6 +22,7 @@ public:
     std::string program_directory() const override;
     Error replace_by(const std::string& program, std::vector<std::string> words) override;
     Result<std::unique_ptr<Input>> open_input(const std::string& path) override;
+    Status check_input(const std::string& path) const override;
     Status write(Stream stream, ByteView bytes) override;
     int output_handle() const override;
     bool is_terminal(Stream stream) const override;

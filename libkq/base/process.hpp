@@ -56,6 +56,9 @@ public:
 
     // A path, or "-" for standard input: not_found where we were started without one.
     virtual Result<std::unique_ptr<Input>> open_input(const std::string& path) = 0;
+    // What open_input() would say, as far as that is known without opening: nobody who writes into
+    // a pipe is let go on, and no descriptor is taken.
+    virtual Status check_input(const std::string& path) const = 0;
     // Writes all of it. `stream` is out or err. A standard output that we were started without has
     // no reader: connection_closed.
     virtual Status write(Stream stream, ByteView bytes) = 0;

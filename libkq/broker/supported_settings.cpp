@@ -120,6 +120,9 @@ std::vector<std::string> settings_without_effect(const ConfigSet& config) {
     std::vector<std::string> names;
     for (const auto& [name, value] : config.values()) {
         const auto* def = row_of_setting(name);
+        if (name == "log.cleanup.policy" && value.find("compact") != std::string::npos) {
+            names.push_back(name + "=compact");
+        }
         if (def == nullptr || has_effect(name)) continue;
         if (!is_default(*def, value)) names.push_back(name);
     }

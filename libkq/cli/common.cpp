@@ -250,8 +250,7 @@ private:
     Status apply_own_keys() {
         for (const std::string& text : warnings_)
             console_.warn(text);
-        if (own_.contains("format")) settings_.format = own_["format"].value;
-        console_.set_json_errors(settings_.format == "json" || settings_.format == "jsonl");
+        KQ_TRY(apply_format());
         if (own_.contains("timeout")) {
             const Setting& setting = own_["timeout"];
             if (auto taken = into(settings_.timeout)(setting.value); !taken.ok()) {
@@ -268,6 +267,18 @@ private:
         return apply_talk();
     }
 
+    Status apply_format() {
+        std::optional<Setting> configured;
+        if (own_.contains("format")) configured = own_["format"];
+        // Whoever wants results as JSON wants errors so, also of a program without rows.
+        if (configured) console_.set_json_errors(is_json(*configured));
+        const bool has_rows = scope_ == ConfigScope::admin;
+        KQ_LET(settings_.format,
+               choose_format(has_rows ? FormatFamily::rows : FormatFamily::records, options_.format,
+                             configured));
+        return done();
+    }
+
     // Nobody shall believe in a property that does nothing.
     Status judge_properties() {
         std::string idle;
@@ -275,9 +286,8 @@ private:
         for (const auto& [name, setting] : settings_.properties) {
             const auto fate = fate_of_property(scope_, name, setting.value);
             if (fate.kind == PropertyFate::Kind::refused) {
-                const bool by_option = setting.origin == "--property";
-                return Error{Errc::usage, (by_option ? "option '--property'" : setting.origin) +
-                                              ": " + name + ": " + std::string(fate.why)};
+                return Error{Errc::usage,
+                             sayer_of(setting) + ": " + name + ": " + std::string(fate.why)};
             }
             if (fate.kind == PropertyFate::Kind::counts) continue;
             idle += (idle_count++ == 0 ? "" : ", ") + name;

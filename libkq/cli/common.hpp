@@ -17,6 +17,7 @@
 #include "base/process.hpp"
 #include "base/time.hpp"
 #include "cli/console.hpp"
+#include "cli/formats.hpp"
 #include "cli/options.hpp"
 
 namespace kq {
@@ -50,17 +51,11 @@ std::vector<Option> common_options(CommonOptions& options, const CommonChoice& c
 // -q -v --color alone, for programs that talk to no cluster.
 std::vector<Option> talk_options(CommonOptions& options);
 
-// A setting, and who said so: "--bootstrap", "KQ_BOOTSTRAP", "FILE:12".
-struct Setting {
-    std::string value;
-    std::string origin;
-};
-
 // What they come to.
 struct Settings {
     std::map<std::string, Setting> properties;  // of Kafka's clients; bootstrap.servers is there
     std::vector<std::string> resolve;           // HOST:PORT=ADDR:PORT
-    std::string format = "text";
+    Setting format = {"text", "default"};
     std::optional<Millis> timeout;
     bool yes = false;
     bool dry_run = false;

@@ -1,28 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/framing.hpp"
 
-#include <array>
-
-#include "base/config_value.hpp"
 #include "cli/record_template.hpp"
 #include "cli/text.hpp"
 
 namespace kq {
 namespace {
 
-constexpr std::array<std::string_view, 4> format_names = {"text", "jsonl", "frame", "raw"};
-
-Result<Framing::Kind> kind_of(const std::string& format) {
-    if (format.find('%') != std::string::npos) return Framing::Kind::templated;
-    if (format == "text") return Framing::Kind::lines;
-    if (format == "jsonl") return Framing::Kind::jsonl;
-    if (format == "frame") return Framing::Kind::frame;
-    if (format == "raw") return Framing::Kind::raw;
-    std::string message = "option '--format': " + in_quotes(format) +
-                          " is none of text, jsonl, frame, raw, or a template with %";
-    auto nearest = nearest_word(format, format_names);
-    if (!nearest.empty()) message += "; is " + in_quotes(nearest) + " meant?";
-    return Error{Errc::usage, message};
+Result<Framing::Kind> kind_of(const Setting& format) {
+    const std::string& word = format.value;
+    if (word.find('%') != std::string::npos) return Framing::Kind::templated;
+    if (word == "text") return Framing::Kind::lines;
+    if (word == "jsonl") return Framing::Kind::jsonl;
+    if (word == "frame") return Framing::Kind::frame;
+    if (word == "raw") return Framing::Kind::raw;
+    return no_such_format(format, record_formats);
 }
 
 }  // namespace
@@ -43,17 +35,20 @@ std::vector<Option> framing_options(FramingOptions& options, bool for_reading) {
     return table;
 }
 
-Result<Framing> framing_of(const FramingOptions& options, const std::string& format) {
+Result<Framing> framing_of(const FramingOptions& options, const Setting& format) {
     Framing framing;
     KQ_LET(framing.kind, kind_of(format));
-    framing.template_text = format;
+    framing.template_text = format.value;
     framing.null_text = options.null_text;
     framing.strip_cr = options.crlf;
     framing.zone = options.utc ? Zone::utc : Zone::local;
-    const bool lines = framing.kind == Framing::Kind::lines;
-    if (!lines && (options.delimiter || options.nul || options.key_separator || options.crlf)) {
-        return Error{Errc::usage, "-D, -0, -K and --crlf go with '-f text', not with " +
-                                      in_quotes("-f " + format)};
+    const bool of_lines = options.delimiter || options.nul || options.key_separator || options.crlf;
+    if (framing.kind != Framing::Kind::lines && of_lines) {
+        if (format.origin == "--format") {
+            return Error{Errc::usage, "-D, -0, -K and --crlf go with '-f text', not with " +
+                                          in_quotes("-f " + format.value)};
+        }
+        framing.kind = Framing::Kind::lines;  // an option counts before a variable or a file
     }
     if (options.delimiter && options.nul) return Error{Errc::usage, "-D and -0 exclude each other"};
     if (options.nul) framing.delimiter = std::string(1, '\0');

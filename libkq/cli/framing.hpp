@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "cli/formats.hpp"
 #include "cli/instants.hpp"
 #include "cli/options.hpp"
 
@@ -44,6 +45,6 @@ struct FramingOptions {
 std::vector<Option> framing_options(FramingOptions& options, bool for_reading);
 
 // `format` is that of the common options.
-Result<Framing> framing_of(const FramingOptions& options, const std::string& format);
+Result<Framing> framing_of(const FramingOptions& options, const Setting& format);
 
 }  // namespace kq

@@ -169,4 +169,14 @@ std::string schema_text(const Command& command, const Verb& verb, bool json) {
     return out;
 }
 
+std::string schemas_text(const Command& command, bool json) {
+    std::string out;
+    for (const Verb& verb : command.verbs) {
+        if (verb.schema.columns.empty()) continue;
+        if (!out.empty() && !json) out += '\n';
+        out += schema_text(command, verb, json);
+    }
+    return out;
+}
+
 }  // namespace kq

@@ -18,5 +18,7 @@ std::string help_text(const Command& command, const Verb* verb);
 std::string short_help_text(const Command& command);
 std::string usage_line(const Command& command, const Verb& verb);
 std::string schema_text(const Command& command, const Verb& verb, bool json);
+// Of every verb that prints rows, one after the other.
+std::string schemas_text(const Command& command, bool json);
 
 }  // namespace kq

@@ -86,7 +86,8 @@ private:
     Status split() {
         std::vector<std::string> words = process_.arguments();
         auto end = end_of_options(words);
-        std::vector<std::string> after(end == words.end() ? end : end + 1, words.end());
+        has_dashes_ = end != words.end();
+        std::vector<std::string> after(has_dashes_ ? end + 1 : end, words.end());
         words.erase(end, words.end());
         const std::string last = words.empty() ? std::string() : words.back();
         std::reverse(words.begin(), words.end());  // CLI11 wants the last word first
@@ -97,7 +98,10 @@ private:
         }
         for (std::string& word : app_.remaining()) {
             if (word.size() > 1 && word.front() == '-') {
-                if (unknown_.empty()) unknown_ = word;
+                if (unknown_.empty()) {
+                    unknown_ = word;
+                    operands_before_unknown_ = operands_.size();
+                }
             } else {
                 operands_.push_back(std::move(word));
             }
@@ -167,6 +171,7 @@ private:
             if (bare) return {&command_.bare, exit_ok};
             if (!unknown_.empty()) return unknown_option();
             if (given("--help")) return {};
+            if (given("--schema")) return answer(schemas_text(command_, json_wanted()));
             return usage(short_help_text(command_));
         }
         for (const Verb& verb : command_.verbs) {
@@ -175,6 +180,9 @@ private:
             return {&verb, exit_ok};
         }
         if (bare && !command_.bare.operands.empty()) return {&command_.bare, exit_ok};
+        // The first wrong word is the mistake: what follows an option that nobody knows may be its
+        // value.
+        if (!unknown_.empty() && operands_before_unknown_ == 0) return unknown_option();
         return unknown_verb();
     }
 
@@ -205,7 +213,8 @@ private:
 
     // An option of the command that stands before no "--": "run ls -l".
     Parsed missing_dashes(const Verb& verb) {
-        if (operands_.empty()) return unknown_option();
+        const bool follows_the_command = operands_before_unknown_ > 1;  // the verb is one
+        if (has_dashes_ || !follows_the_command) return unknown_option();
         const auto& words = process_.arguments();
         auto place = std::find(words.begin(), words.end(), verb.name);
         auto command = std::find(place, words.end(), operands_.front());
@@ -324,6 +333,8 @@ private:
     std::map<std::string, Known> known_;
     std::vector<std::string> operands_;
     std::string unknown_;  // the first word that looks like an option and is none
+    std::size_t operands_before_unknown_ = 0;
+    bool has_dashes_ = false;  // "--" stands among the words
 };
 
 template <class T>

@@ -25,8 +25,8 @@ std::size_t find_in(ByteView bytes, std::string_view wanted, std::size_t from) {
 
 }  // namespace
 
-Result<RecordParser> RecordParser::create(Framing framing) {
-    RecordParser reader;
+Result<RecordParser> RecordParser::create(Framing framing, std::size_t record_bytes_max) {
+    RecordParser reader(record_bytes_max);
     reader.framing_ = std::move(framing);
     if (reader.framing_.kind == Framing::Kind::jsonl) reader.framing_.delimiter = "\n";
     if (reader.framing_.kind == Framing::Kind::templated) {
@@ -99,11 +99,11 @@ const PipedRecord* RecordParser::accept(std::size_t taken) {
 
 Result<const PipedRecord*> RecordParser::need_more() {
     --record_number_;
-    if (end_ - begin_ < record_bytes_max) return nullptr;
+    if (end_ - begin_ < record_bytes_max_) return nullptr;
     ++record_number_;
     return Error{
         Errc::message_too_large,
-        "a record of more than " + human_bytes(static_cast<std::int64_t>(record_bytes_max))};
+        "a record of more than " + human_bytes(static_cast<std::int64_t>(record_bytes_max_))};
 }
 
 // The next line without its delimiter; none: it has not come whole.

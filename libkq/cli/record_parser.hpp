@@ -25,7 +25,8 @@ namespace kq {
 
 class RecordParser {
 public:
-    static Result<RecordParser> create(Framing framing);
+    // A record may take `record_bytes_max` of the input.
+    static Result<RecordParser> create(Framing framing, std::size_t record_bytes_max);
 
     // Another file begins, under this name. Requires: next() answered null after end_of_input().
     void begin(std::string name);
@@ -45,10 +46,8 @@ public:
     // The bytes that skip_bad() gave up.
     ByteView skipped() const { return skipped_; }
 
-    static constexpr std::size_t record_bytes_max = std::size_t{256} << 20;
-
 private:
-    RecordParser() = default;
+    explicit RecordParser(std::size_t record_bytes_max) : record_bytes_max_(record_bytes_max) {}
 
     ByteView input() const { return ByteView(buffer_).subspan(begin_, end_ - begin_); }
     const PipedRecord* accept(std::size_t taken);
@@ -61,6 +60,7 @@ private:
     Result<const PipedRecord*> need_more();
     std::optional<ByteView> or_null(ByteView bytes) const;
 
+    std::size_t record_bytes_max_;
     Framing framing_;
     std::optional<RecordTemplate> template_;
     JsonRecordReader json_;

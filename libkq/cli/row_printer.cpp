@@ -77,24 +77,20 @@ std::vector<Option> row_options(RowOptions& options) {
          into(options.raw_units)}};
 }
 
-Result<RowPrinter> RowPrinter::create(Console& console, const Schema& schema,
-                                      const std::string& format, const RowOptions& options) {
+Result<RowPrinter> RowPrinter::create(Console& console, const Schema& schema, const Setting& format,
+                                      const RowOptions& options) {
     RowPrinter printer(console, schema);
-    constexpr std::array<std::string_view, 5> names = {"text", "wide", "tsv", "json", "jsonl"};
-    constexpr std::array<Form, 5> forms = {Form::text, Form::wide, Form::tsv, Form::json,
-                                           Form::jsonl};
-    auto found = std::find(names.begin(), names.end(), format);
-    if (format.find('%') != std::string::npos) {
+    constexpr std::array<Form, row_formats.size()> forms = {Form::text, Form::wide, Form::tsv,
+                                                            Form::json, Form::jsonl};
+    auto found = std::find(row_formats.begin(), row_formats.end(), format.value);
+    if (format.value.find('%') != std::string::npos) {
         printer.form_ = Form::templated;
-        KQ_TRY(printer.parse_template(format));
-    } else if (found != names.end()) {
-        printer.form_ = forms[static_cast<std::size_t>(found - names.begin())];
+        auto parsed = printer.parse_template(format.value);
+        if (!parsed.ok()) return wrong_format(format, parsed.error());
+    } else if (found != row_formats.end()) {
+        printer.form_ = forms[static_cast<std::size_t>(found - row_formats.begin())];
     } else {
-        std::string message = "option '--format': " + in_quotes(format) +
-                              " is none of text, wide, tsv, json, jsonl, or a template with %";
-        auto nearest = nearest_word(format, names);
-        if (!nearest.empty()) message += "; is " + in_quotes(nearest) + " meant?";
-        return Error{Errc::usage, message};
+        return no_such_format(format, row_formats);
     }
     KQ_TRY(printer.choose_columns(options));
     printer.friendly_ =

@@ -15,6 +15,7 @@
 
 #include "cli/columns.hpp"
 #include "cli/console.hpp"
+#include "cli/formats.hpp"
 #include "cli/options.hpp"
 
 namespace kq {
@@ -28,8 +29,8 @@ std::vector<Option> row_options(RowOptions& options);
 
 class RowPrinter {
 public:
-    static Result<RowPrinter> create(Console& console, const Schema& schema,
-                                     const std::string& format, const RowOptions& options);
+    static Result<RowPrinter> create(Console& console, const Schema& schema, const Setting& format,
+                                     const RowOptions& options);
 
     // Whether a person reads it: then a verb that changes things says so in a sentence instead.
     bool for_people() const { return form_ == Form::text || form_ == Form::wide; }

@@ -95,7 +95,8 @@ std::string human_duration(Millis time) {
 }
 
 std::string counted(std::int64_t count, std::string_view noun) {
-    return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+    const std::string_view ending = count == 1 ? "" : noun.ends_with("ch") ? "es" : "s";
+    return std::to_string(count) + " " + std::string(noun) + std::string(ending);
 }
 
 std::size_t columns_of(std::string_view text) {

@@ -190,8 +190,14 @@ wire::MetadataRequest Cluster::make_request(std::int16_t version) {
     for (const auto& name : asked_) {
         request.topics->push_back({.topic_id = {}, .name = name});
     }
-    request.allow_auto_topic_creation = version < 4 || auto_create_;
+    request.allow_auto_topic_creation = version < 4 || may_create();
     return request;
+}
+
+// Who only wants to know whether there is a topic must not make it.
+bool Cluster::may_create() const {
+    return auto_create_ && std::all_of(waiters_.begin(), waiters_.end(),
+                                       [](const TopicWaiter& one) { return one.wait_for_it; });
 }
 
 void Cluster::send_request(BrokerConnection& connection) {

@@ -64,7 +64,8 @@ public:
     void watch_topic(const std::string& name);
     void unwatch_topic(const std::string& name);
     // Calls when the topic is known to exist. With `wait_for_it` an unknown topic is asked for
-    // until the deadline: it may be on its way, or made by the asking.
+    // until the deadline: it may be on its way, or made by the asking. Without, a broker that does
+    // not know it ends the wait, and the question makes no topic whatever allow_auto_create() says.
     void when_topic(const std::string& name, bool wait_for_it, MonoTime deadline, OnTopic done);
     // What is known may be wrong: asks soon, unless it was asked just now.
     void refresh();
@@ -90,6 +91,7 @@ private:
     void on_failure(const Error& why) KQ_ON(loop_);
     void serve_waiters() KQ_ON(loop_);
     bool has_unasked_waiter() const KQ_ON(loop_);
+    bool may_create() const KQ_ON(loop_);
     std::optional<Result<const TopicMetadata*>> verdict(const TopicWaiter& waiter) const
         KQ_ON(loop_);
     void schedule(MonoTime when) KQ_ON(loop_);

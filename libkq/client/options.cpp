@@ -213,6 +213,7 @@ Result<ProducerOptions> ProducerOptions::from_properties(const Properties& prope
     options.retries = static_cast<std::int32_t>(settings.integer("retries"));
     options.delivery_timeout = settings.duration("delivery.timeout.ms");
     options.ignore_keys = settings.boolean("partitioner.ignore.keys");
+    options.auto_create_topics = settings.boolean("allow.auto.create.topics");
     KQ_TRY(set_compression(settings, options));
     KQ_TRY(settle_idempotence(settings, options));
 

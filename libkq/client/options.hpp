@@ -90,6 +90,7 @@ struct ProducerOptions {
     Compression compression = Compression::none;  // compression.type
     std::optional<int> compression_level;         // compression.{gzip,lz4,zstd}.level
     bool ignore_keys = false;                     // partitioner.ignore.keys
+    bool auto_create_topics = true;               // allow.auto.create.topics; not Kafka's here
 
     static Result<ProducerOptions> from_properties(const Properties& properties);
 };

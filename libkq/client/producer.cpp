@@ -29,6 +29,16 @@ Result<std::int32_t> Producer::partitions_of(std::string_view topic,
     return std::move(**place);
 }
 
+Result<std::int32_t> Producer::partitions_if_exists(std::string_view topic,
+                                                    std::optional<Millis> timeout) {
+    auto deadline = runtime_.clock().mono() + timeout.value_or(block_max_);
+    auto place = std::make_shared<std::optional<Result<std::int32_t>>>();
+    core_->when_existing_topic(topic, deadline,
+                               [place](Result<std::int32_t> count) { *place = std::move(count); });
+    KQ_TRY(runtime_.wait_until([&place] { return place->has_value(); }));
+    return std::move(**place);
+}
+
 Status Producer::wait_to_send(std::string_view topic, MonoTime deadline) {
     auto place = std::make_shared<std::optional<Status>>();
     core_->when_writable(topic, deadline, [place](Status status) { *place = std::move(status); });

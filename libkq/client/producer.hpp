@@ -38,6 +38,10 @@ public:
     // (default max.block.ms), unreachable when no broker answers.
     Result<std::int32_t> partitions_of(std::string_view topic,
                                        std::optional<Millis> timeout = std::nullopt);
+    // The same, but a topic that is not there is not made by asking for it, and
+    // unknown_topic_or_partition as soon as a broker says so.
+    Result<std::int32_t> partitions_if_exists(std::string_view topic,
+                                              std::optional<Millis> timeout = std::nullopt);
 
     // No send() waits beyond this, whatever max.block.ms says.
     void set_deadline(MonoTime deadline) { deadline_ = deadline; }

@@ -15,6 +15,13 @@ namespace {
 // between its neighbours'.
 constexpr std::uint64_t ids_per_batch = 1u << 16;
 
+Cluster::OnTopic count_partitions(Callback<void(Result<std::int32_t>)> done) {
+    return [done = std::move(done)](Result<const TopicMetadata*> found) mutable {
+        if (!found.ok()) return done(found.error());
+        done(static_cast<std::int32_t>(found.value()->partitions.size()));
+    };
+}
+
 }  // namespace
 
 struct ProducerCore::MemoryWaiter {
@@ -33,7 +40,7 @@ ProducerCore::ProducerCore(Loop& loop, Network& network, Random& random, Produce
       pump_timer_(loop),
       wake_timer_(loop) {
     loop_.assert_here();
-    cluster_.allow_auto_create(true);
+    cluster_.allow_auto_create(options_.auto_create_topics);
     cluster_.on_change([this] {
         loop_.assert_here();
         for (auto& [name, topic] : topics_) {
@@ -104,19 +111,30 @@ void ProducerCore::adopt_partitions(Topic& topic, const TopicMetadata& metadata)
     }
 }
 
+// Why no record is taken any more, if none is.
+Status ProducerCore::refusal() const {
+    if (dead_) return *dead_;
+    if (closed_) return Error{Errc::cancelled, "the producer is closed"};
+    return done();
+}
+
 void ProducerCore::when_topic(std::string_view name, MonoTime deadline,
                               Callback<void(Result<std::int32_t>)> done) {
     loop_.assert_here();
-    if (dead_) return done(*dead_);
-    if (closed_) return done(Error{Errc::cancelled, "the producer is closed"});
+    if (auto refused = refusal(); !refused.ok()) return done(refused.error());
     if (auto* topic = topic_of(name); topic != nullptr) {
         return done(static_cast<std::int32_t>(topic->queues.size()));
     }
-    cluster_.when_topic(std::string(name), true, deadline,
-                        [done = std::move(done)](Result<const TopicMetadata*> found) mutable {
-                            if (!found.ok()) return done(found.error());
-                            done(static_cast<std::int32_t>(found.value()->partitions.size()));
-                        });
+    cluster_.when_topic(std::string(name), options_.auto_create_topics, deadline,
+                        count_partitions(std::move(done)));
+}
+
+// The topic is not watched yet: a refresh meanwhile must not make it either.
+void ProducerCore::when_existing_topic(std::string_view name, MonoTime deadline,
+                                       Callback<void(Result<std::int32_t>)> done) {
+    loop_.assert_here();
+    if (auto refused = refusal(); !refused.ok()) return done(refused.error());
+    cluster_.when_topic(std::string(name), false, deadline, count_partitions(std::move(done)));
 }
 
 Result<PartitionQueue*> ProducerCore::queue_of(Topic& topic, const ProducerRecord& record) {

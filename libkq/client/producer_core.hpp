@@ -50,9 +50,13 @@ public:
     // find, or with the reason why not:
     // unknown_topic_or_partition, buffer_exhausted, unreachable, the producer's own failure.
     void when_writable(std::string_view topic, MonoTime deadline, Callback<void(Status)> done);
-    // Calls when the topic is known, with its number of partitions.
+    // Calls when the topic is known, with its number of partitions. With allow.auto.create.topics
+    // asking may make it.
     void when_topic(std::string_view topic, MonoTime deadline,
                     Callback<void(Result<std::int32_t>)> done);
+    // The same, but a topic that is not there is not made, and unknown_topic_or_partition at once.
+    void when_existing_topic(std::string_view topic, MonoTime deadline,
+                             Callback<void(Result<std::int32_t>)> done);
 
     // Sends open batches now and calls when everything taken so far was reported.
     void flush(Callback<void()> done);
@@ -90,6 +94,7 @@ private:
     struct MemoryWaiter;
 
     // ---- putting records in
+    Status refusal() const KQ_ON(loop_);
     Topic* topic_of(std::string_view name) KQ_ON(loop_);
     void adopt_partitions(Topic& topic, const TopicMetadata& metadata) KQ_ON(loop_);
     Result<PartitionQueue*> queue_of(Topic& topic, const ProducerRecord& record) KQ_ON(loop_);

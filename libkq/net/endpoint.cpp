@@ -18,6 +18,9 @@ std::string Endpoint::text() const {
 }
 
 Result<Endpoint> Endpoint::parse(std::string_view text, std::uint16_t default_port) {
+    if (text.find("://") != std::string_view::npos) {
+        return bad(text, "HOST:PORT is wanted, not a URL");
+    }
     std::string_view host = text;
     std::string_view port;
     bool has_port = false;

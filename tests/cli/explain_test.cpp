@@ -5,18 +5,31 @@
 
 using namespace kq;
 
+namespace {
+
+// As a person sees it.
+Result<std::string> explained(std::string_view what) {
+    KQ_LET(auto all, explain(what));
+    std::string text;
+    for (const auto& one : all)
+        text += (text.empty() ? "" : "\n") + text_of(one);
+    return text;
+}
+
+}  // namespace
+
 TEST_CASE("every error code explains itself, by name and by number", "[cli]") {
     for (int number = -1100; number < 200; ++number) {
-        auto text = explain(std::to_string(number));
+        auto text = explained(std::to_string(number));
         if (!text.ok()) continue;
         auto name = text.value().substr(0, text.value().find(' '));
         CAPTURE(name);
-        CHECK(explain(name).value() == text.value());
+        CHECK(explained(name).value() == text.value());
         CHECK(text.value().find("meaning   ") != std::string::npos);
     }
-    CHECK(explain("3").ok());
-    CHECK(explain("-1008").ok());
-    auto lower = explain("unknown_topic_or_partition");
+    CHECK(explained("3").ok());
+    CHECK(explained("-1008").ok());
+    auto lower = explained("unknown_topic_or_partition");
     REQUIRE(lower.ok());
     CHECK(lower.value().starts_with("UNKNOWN_TOPIC_OR_PARTITION (3)\n"));
     CHECK(lower.value().find("kq-topics create NAME") != std::string::npos);
@@ -24,7 +37,7 @@ TEST_CASE("every error code explains itself, by name and by number", "[cli]") {
 
 TEST_CASE("lines of an explanation fit on a terminal", "[cli]") {
     for (const char* what : {"KQ_UNREACHABLE", "retention.ms", "acks", "log.dirs"}) {
-        auto text = explain(what);
+        auto text = explained(what);
         REQUIRE(text.ok());
         std::size_t width = 0;
         for (char c : text.value()) {
@@ -35,15 +48,48 @@ TEST_CASE("lines of an explanation fit on a terminal", "[cli]") {
 }
 
 TEST_CASE("settings are explained for everyone who has them", "[cli]") {
-    auto text = explain("compression.type");
+    auto text = explained("compression.type");
     REQUIRE(text.ok());
     CHECK(text.value().find("compression.type (topic)") != std::string::npos);
     CHECK(text.value().find("compression.type (producer)") != std::string::npos);
 }
 
 TEST_CASE("what nobody knows names the nearest", "[cli]") {
-    CHECK(explain("NOT_ENUOGH_REPLICAS").error().message ==
+    CHECK(explained("NOT_ENUOGH_REPLICAS").error().message ==
           "'NOT_ENUOGH_REPLICAS' is neither an error code nor a setting; is "
           "'NOT_ENOUGH_REPLICAS' meant?");
-    CHECK(explain("retension.ms").error().message.find("'retention.ms'") != std::string::npos);
+    CHECK(explained("retension.ms").error().message.find("'retention.ms'") != std::string::npos);
+    CHECK(explained("retention.huors").error().message ==
+          "'retention.huors' is neither an error code nor a setting; is 'retention.ms' meant?");
+}
+
+TEST_CASE("a setting is explained as kq has it, not as Kafka", "[cli]") {
+    for (const char* name : {"log.dir", "log.dirs"}) {
+        CHECK(explained(name).value().find("default   ${XDG_STATE_HOME:-~/.local/state}/kq") !=
+              std::string::npos);
+    }
+    CHECK(explained("allow.auto.create.topics").value().find("false in kq-consume") !=
+          std::string::npos);
+    for (const char* name : {"listeners", "compression.type", "num.io.threads"}) {
+        CAPTURE(name);
+        const auto text = explained(name).value();
+        CHECK(text.find("changes   with a restart (Kafka: while it runs") != std::string::npos);
+    }
+}
+
+TEST_CASE("an explanation is a row, too", "[cli]") {
+    const auto codes = explain("5");
+    REQUIRE(codes.value().size() == 1);
+    const auto row = row_of(codes.value().front());
+    REQUIRE(row.size() == explain_schema().columns.size());
+    CHECK(row[0] == Cell("LEADER_NOT_AVAILABLE"));
+    CHECK(row[1] == Cell("error"));
+    CHECK(row[3] == Cell(5));
+    CHECK(row[6] == Cell(true));
+    CHECK(row[8].is_unknown());
+    const auto settings = explain("compression.type");
+    for (const auto& one : settings.value()) {
+        CHECK(row_of(one)[1] == Cell("setting"));
+        CHECK(row_of(one)[3].is_unknown());
+    }
 }

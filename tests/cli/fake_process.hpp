@@ -37,6 +37,9 @@ public:
     Result<std::unique_ptr<Input>> open_input(const std::string& path) override {
         return Error{Errc::not_found, path};
     }
+    Status check_input(const std::string& path) const override {
+        return Error{Errc::not_found, path};
+    }
     Status write(Stream stream, ByteView bytes) override {
         if (stream == Stream::err) {
             err += as_text(bytes);

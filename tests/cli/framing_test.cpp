@@ -14,8 +14,14 @@ using namespace kq;
 
 namespace {
 
+constexpr std::size_t record_bytes_max = 64 << 20;
+
+Setting asked(std::string_view format) {
+    return {std::string(format), "--format"};
+}
+
 Framing framing(std::string_view format, const FramingOptions& options = {}) {
-    auto made = framing_of(options, std::string(format));
+    auto made = framing_of(options, asked(format));
     REQUIRE(made.ok());
     return made.value();
 }
@@ -23,7 +29,7 @@ Framing framing(std::string_view format, const FramingOptions& options = {}) {
 // Reads all of `input`, which comes in pieces of `piece_bytes`; the records in words.
 std::vector<std::string> read_all(const Framing& form, std::string_view input,
                                   std::size_t piece_bytes = 1 << 20) {
-    auto reader = RecordParser::create(form);
+    auto reader = RecordParser::create(form, record_bytes_max);
     REQUIRE(reader.ok());
     std::vector<std::string> records;
     auto drain = [&] {
@@ -54,7 +60,7 @@ std::vector<std::string> read_all(const Framing& form, std::string_view input,
 // Of lines: key and value in plain text.
 std::vector<std::string> lines(const FramingOptions& options, std::string_view input,
                                std::size_t piece_bytes = 1 << 20) {
-    auto reader = RecordParser::create(framing("text", options));
+    auto reader = RecordParser::create(framing("text", options), record_bytes_max);
     REQUIRE(reader.ok());
     std::vector<std::string> records;
     auto text = [](const std::optional<ByteView>& bytes) {
@@ -124,7 +130,7 @@ TEST_CASE("lines: one value each, the last one with or without its end", "[cli]"
 TEST_CASE("lines are written as they are read", "[cli]") {
     FramingOptions options{.key_separator = "\\t", .null_text = "~"};
     const std::string input = "k\tv\n~\tw\nx\t~\n";
-    auto reader = RecordParser::create(framing("text", options));
+    auto reader = RecordParser::create(framing("text", options), record_bytes_max);
     std::vector<PipedRecord> records(3);
     records[0].key = as_bytes("k");
     records[0].value = as_bytes("v");
@@ -144,14 +150,14 @@ TEST_CASE("a long line grows the buffer and comes back whole", "[cli]") {
 }
 
 TEST_CASE("options that contradict the format are refused", "[cli]") {
-    CHECK(framing_of({.key_separator = ":"}, "jsonl").code() == Errc::usage);
-    CHECK(framing_of({.delimiter = ";", .nul = true}, "text").code() == Errc::usage);
-    CHECK(framing_of({.delimiter = ""}, "text").code() == Errc::usage);
-    CHECK(framing_of({.delimiter = "\\q"}, "text").code() == Errc::usage);
-    auto typo = framing_of({}, "josnl");
+    CHECK(framing_of({.key_separator = ":"}, asked("jsonl")).code() == Errc::usage);
+    CHECK(framing_of({.delimiter = ";", .nul = true}, asked("text")).code() == Errc::usage);
+    CHECK(framing_of({.delimiter = ""}, asked("text")).code() == Errc::usage);
+    CHECK(framing_of({.delimiter = "\\q"}, asked("text")).code() == Errc::usage);
+    auto typo = framing_of({}, asked("josnl"));
     CHECK(typo.code() == Errc::usage);
     CHECK(typo.error().message.find("is 'jsonl' meant?") != std::string::npos);
-    CHECK(framing_of({}, "tsv").code() == Errc::usage);
+    CHECK(framing_of({}, asked("tsv")).code() == Errc::usage);
 }
 
 TEST_CASE("frames and JSON lines lose nothing", "[cli]") {
@@ -239,7 +245,7 @@ TEST_CASE("what is wrong in a line is found at its byte", "[cli]") {
     CHECK(read_all(framing("%k=%p\\n"), "a=1\nbc=x\n")[1].starts_with("-:2:4 "));
     FramingOptions keyed;
     keyed.key_separator = ":";
-    CHECK(read_all(framing_of(keyed, "text").value(), "a:1\nb\n")[1].starts_with("-:2:1 "));
+    CHECK(read_all(framing_of(keyed, asked("text")).value(), "a:1\nb\n")[1].starts_with("-:2:1 "));
 }
 
 TEST_CASE("lines that are no record tell where, and the next one is read", "[cli]") {

@@ -115,6 +115,10 @@ TEST_CASE("mistakes in the command line exit 2 and name the nearest right word",
              {{"crate", "a b"},
               "kq-sample: unknown verb 'crate'; verbs are list, create\n"
               "  try: kq-sample create 'a b'\n"},
+             {{"--bootstarp", "b:1", "list"},
+              "kq-sample: unknown option '--bootstarp'\n"
+              "  try: kq-sample --bootstrap b:1 list\n"},
+             {{"crate", "--bootstarp", "b:1"}, "kq-sample: unknown verb 'crate'"},
              {{"create", "a", "--partitoins=3"},
               "kq-sample: unknown option '--partitoins'\n"
               "  try: kq-sample create a --partitions=3\n"},

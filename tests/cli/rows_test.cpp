@@ -22,7 +22,7 @@ std::string printed(const std::string& format, const RowOptions& options = {},
     process.environment["NO_COLOR"] = "1";
     process.terminal = terminal;
     Console console(process, "t");
-    auto rows = RowPrinter::create(console, schema, format, options);
+    auto rows = RowPrinter::create(console, schema, {format, "--format"}, options);
     if (!rows.ok()) return "! " + rows.error().message;
     rows.value().add({"a\tb", 12'582'912, CellList{1, 2}, false});
     rows.value().add({"Grüße", Cell(), CellList{}, true});
@@ -61,7 +61,8 @@ TEST_CASE("tables that follow one another do not repeat their rows", "[cli]") {
     for (const std::string format : {"text", "wide"}) {
         FakeProcess process({});
         Console console(process, "t");
-        auto rows = RowPrinter::create(console, schema, format, {.columns = {"name"}});
+        auto rows =
+            RowPrinter::create(console, schema, {format, "--format"}, {.columns = {"name"}});
         REQUIRE(rows.ok());
         for (const std::string name : {"a", "b", "c"}) {
             append(console.buffer(), as_bytes("# " + name + '\n'));
@@ -89,7 +90,7 @@ TEST_CASE("an item that failed is in the document and on standard error", "[cli]
     FakeProcess process({});
     Console console(process, "t");
     console.set_json_errors(true);
-    auto rows = RowPrinter::create(console, schema, "json", {});
+    auto rows = RowPrinter::create(console, schema, {"json", "--format"}, {});
     REQUIRE(rows.ok());
     rows.value().add({"a", 1, CellList{}, false});
     CHECK(rows.value().fail(

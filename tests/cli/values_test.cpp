@@ -137,6 +137,8 @@ TEST_CASE("numbers for people", "[cli]") {
     CHECK(human_duration(Millis(3'600'000 * 26)) == "1d2h");
     CHECK(counted(1, "topic") == "1 topic");
     CHECK(counted(0, "topic") == "0 topics");
+    CHECK(counted(1, "batch") == "1 batch");
+    CHECK(counted(2, "batch") == "2 batches");
 }
 
 TEST_CASE("words for a shell come back as they were", "[cli]") {

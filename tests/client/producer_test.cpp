@@ -341,6 +341,42 @@ TEST_CASE("a topic that appears later is waited for, one that does not is told",
     }
 }
 
+TEST_CASE("a topic is made by asking only where that is wanted", "[client]") {
+    Fixture at;
+    auto& broker = at.world.broker(1);
+    const auto begun = at.world.scheduler.now();
+    SECTION("who asks whether it exists does not make it") {
+        at.start();
+        const auto ask = [&] {
+            std::optional<Result<std::int32_t>> told;
+            at.producer->when_existing_topic("late", at.world.in(5s),
+                                             [&](Result<std::int32_t> count) { told = count; });
+            REQUIRE(at.world.until([&] { return told.has_value(); }, 300s));
+            return *told;
+        };
+        CHECK(ask().code() == Errc::unknown_topic_or_partition);
+        CHECK(at.world.scheduler.now() - begun < 1s);
+        CHECK(broker.asked_with_making == 0);
+        at.world.topology->add_topic("late", 2);
+        CHECK(ask().value() == 2);
+        CHECK(broker.asked_with_making == 0);
+        REQUIRE(at.send("late", "v0", {}, 1).ok());
+    }
+    SECTION("nor does a producer that may not, and it does not wait for it") {
+        at.options.auto_create_topics = false;
+        at.start();
+        CHECK(at.send("late", "v0").code() == Errc::unknown_topic_or_partition);
+        CHECK(at.world.scheduler.now() - begun < 1s);
+        CHECK(broker.asked_with_making == 0);
+    }
+    SECTION("else it does") {
+        at.options.block_max = 1s;
+        at.start();
+        CHECK(at.send("late", "v0").code() == Errc::unknown_topic_or_partition);
+        CHECK(broker.asked_with_making > 0);
+    }
+}
+
 TEST_CASE("a batch whose answer never comes has an unknown outcome", "[client]") {
     Fixture at;
     at.world.topology->add_topic("t", 1);

@@ -196,6 +196,7 @@ private:
             response.brokers.push_back(
                 {.node_id = id, .host = endpoint.host, .port = endpoint.port, .rack = {}});
         }
+        if (request.allow_auto_topic_creation) asked_with_making += 1;
         response.cluster_id = "test-cluster";
         response.controller_id = topology_->brokers.begin()->first;
         auto tell = [&](const std::string& name) {
@@ -231,6 +232,7 @@ private:
 
 public:
     bool tells_its_range = true;  // of ApiVersions, when it refuses a version of it
+    int asked_with_making = 0;    // Metadata that may make topics
 
 private:
     using Script = std::function<bool(const wire::RequestFrame&, Session&)>;

@@ -13,8 +13,8 @@ TEST_CASE("addresses are read as people write them", "[net]") {
     CHECK(Endpoint::parse("[::1]", 9092).value() == Endpoint{"::1", 9092});
     CHECK(Endpoint{"::1", 7}.text() == "[::1]:7");
     CHECK(Endpoint{"h", 7}.text() == "h:7");
-    for (const char* bad :
-         {"", "h:", "h:x", "h:65536", "h:-1", "::1", "[::1", "[]:1", "[::1]7", "h:1 "}) {
+    for (const char* bad : {"", "h:", "h:x", "h:65536", "h:-1", "::1", "[::1", "[]:1", "[::1]7",
+                            "h:1 ", "http://localhost:1"}) {
         CAPTURE(bad);
         CHECK(Endpoint::parse(bad, 9092).code() == Errc::usage);
     }

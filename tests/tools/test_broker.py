@@ -75,6 +75,15 @@ def test_a_port_that_is_taken(t):
     t.contains(ran.err, "  try: kq-broker --ephemeral --listen 127.0.0.1:0 --http 127.0.0.1:0\n")
 
 
+def test_an_address_of_another_machine(t):
+    for address in ["192.0.2.1:9092", "no-such-host.invalid:9092"]:  # RFC 5737, RFC 2606: nobody's
+        ran = t.status(t.run("kq-broker", "--ephemeral", "--listen", address), 4)
+        t.contains(first_line(ran), "cannot listen on " + address)
+        t.contains(ran.err, "  try: kq-broker --ephemeral --listen 0.0.0.0:9092 --advertise HOST:9092\n")
+        ran = t.status(t.run("kq-broker", "run", "--listen", address, "--", "true"), 4)
+        t.contains(ran.err, "  try: kq-broker run --listen 0.0.0.0:9092 --advertise HOST:9092 -- true\n")
+
+
 def test_mistakes_in_settings_name_the_nearest(t):
     ran = t.status(t.run("kq-broker", "-X", "log.retention.huors=1"), 2)
     t.contains(ran.err, "log.retention.hours")
@@ -96,6 +105,11 @@ def test_check_prints_what_would_count(t):
                                      "effect": "yes"})
     t.true(len(json.loads(t.run("kq-broker", "check", "--all", "-f", "json").out)["items"]) > 100,
            "--all")
+    ran = t.run("kq-broker", "check", "--config", path, env={"KQ_FORMAT": "tsv"})
+    t.contains(ran.out, "num.partitions\t3\t%s\tyes\n" % path)
+    t.contains(t.run("kq-broker", "check", "--config", path, env={"KQ_FORMAT": "raw"}).out, "ORIGIN")
+    ran = t.run("kq-broker", "check", "--config", path, env={"KQ_FORMAT": "tvs"})
+    t.contains(t.status(ran, 2).err, "kq-broker: KQ_FORMAT: 'tvs' is none of ")
 
 
 def test_run_ends_as_its_command_did(t):
@@ -107,7 +121,10 @@ def test_run_ends_as_its_command_did(t):
     t.contains(ran.err, "err\n")
     ran = t.run("kq-broker", "run", "--", "kq-topics", "list", "-f", "tsv")
     t.equal((ran.status, ran.out), (0, ""))
-    t.true(t.run("kq-broker", "run", "--", "no-such-command").status not in (0, None), "it fails")
+    # As a shell says it.
+    ran = t.run("kq-broker", "run", "--", "no-such-command")
+    t.contains(t.status(ran, 127).err, "kq-broker: cannot run 'no-such-command'")
+    t.status(t.run("kq-broker", "run", "--", t.file("no-program", "x")), 126)
     t.status(t.run("kq-broker", "run"), 2)
     ran = t.fails(2, "the options of a command follow --", "kq-broker", "run", "ls", "-l")
     t.contains(ran.err, "  try: kq-broker run -- ls -l\n")
@@ -334,16 +351,18 @@ def test_settings_of_one_listener_and_of_plugins_are_judged_too(t):
 def test_settings_without_effect_are_told(t):
     path = os.path.join(t.directory, "server.properties")
     open(path, "w").write("log.cleaner.enable=false\nnum.io.threads=3\nnum.partitions=2\n"
-                          "log.cleaner.threads=1\n")
+                          "log.cleaner.threads=1\nlog.cleanup.policy=compact\n")
     ran = t.status(t.run("kq-broker", "check", "--config", path), 0)
-    t.contains(ran.err, "no effect in kq yet: log.cleaner.enable, num.io.threads\n")
+    t.contains(ran.err,
+               "no effect in kq yet: log.cleaner.enable, log.cleanup.policy=compact, num.io.threads\n")
     ran = t.status(t.run("kq-broker", "check", "--config", path, "-f", "tsv"), 0)
     t.contains(ran.out, "num.io.threads\t3\t%s\tnot yet\n" % path)
     t.contains(ran.out, "num.partitions\t2\t%s\tyes\n" % path)
     process, _ = started(t, "--ephemeral", "--config", path)
     process.send_signal(signal.SIGTERM)
     t.contains(process.communicate(timeout=10)[1].decode(),
-               "warn no effect in kq yet: log.cleaner.enable, num.io.threads\n")
+               "warn no effect in kq yet: log.cleaner.enable, log.cleanup.policy=compact, "
+               "num.io.threads\n")
 
 
 def test_broker_id_is_the_older_name_of_node_id(t):

@@ -45,6 +45,11 @@ def test_schema_needs_no_network(t):
         document = json.loads(t.run("kq-topics", verb, "--schema", "-f", "json").out)
         t.equal(document["schema"], "kq.topics.%s/1" % verb)
     t.contains(t.run("kq-produce", "--schema").out, "kq.produce.report/1")
+    # Without a verb: of all that print rows.
+    t.equal([line for line in t.run("kq-topics", "--schema").out.splitlines() if line.startswith("#")],
+            ["# kq.topics.%s/1" % verb for verb in ["list", "describe", "create", "delete"]])
+    for words in [["kq"], ["kq", "explain"]]:
+        t.true(t.status(t.run(*words, "--schema"), 0).out.startswith("# kq.explain/1\nname\t"), words)
 
 
 @no_broker
@@ -126,6 +131,11 @@ def test_unknown_options_suggest_the_nearest(t):
                       "--bootstarp", "x:1")
         t.contains(ran.err, "  try: %s %s --bootstrap x:1" % (program, ONE_RUN[program][0]))
         t.fails(2, "unknown option '-j'", program, *ONE_RUN[program], "-j")
+    # What follows it is no verb, but its value.
+    for words in [["--lissten", "127.0.0.1:0"], ["--lissten", "127.0.0.1:0", "run", "--", "true"],
+                  ["run", "--lissten", "127.0.0.1:0", "--", "true"]]:
+        ran = t.fails(2, "kq-broker: unknown option '--lissten'", "kq-broker", *words)
+        t.contains(ran.err, "  try: kq-broker " + " ".join(words).replace("--lissten", "--listen"))
 
 
 @no_broker
@@ -174,6 +184,8 @@ def test_properties_are_checked_before_anything_is_sent(t):
         t.fails(2, "is neither KEY=VALUE nor @FILE", program, *run, "-X", "x")
         t.fails(2, "--resolve", program, *run, "--resolve", "x")
         t.fails(2, "bootstrap.servers", program, *run, "-b", "host:notaport")
+        t.fails(2, "'http://localhost:9092' is no address: HOST:PORT is wanted, not a URL", program, *run,
+                "-b", "http://localhost:9092")
         t.fails(2, "only PLAINTEXT", program, *run, "-X", "security.protocol=SSL")
 
 
@@ -280,6 +292,23 @@ def test_kq_explains_codes_and_settings_offline(t):
         t.contains(ran.out, "UNKNOWN_TOPIC_OR_PARTITION (3)\nmeaning")
     t.contains(t.status(t.run("kq", "explain", "retention.ms"), 0).out, "retention.ms (topic)")
     t.fails(2, "is 'NOT_ENOUGH_REPLICAS' meant?", "kq", "explain", "NOT_ENOUGH_REPLICSA")
+    t.fails(2, "is 'retention.ms' meant?", "kq", "explain", "retention.huors")
+    t.contains(t.run("kq", "explain", "log.dir").out, "\ndefault   ${XDG_STATE_HOME:-~/.local/state}/kq ")
+
+
+@no_broker
+def test_kq_explains_to_programs_too(t):
+    items = json.loads(t.status(t.run("kq", "explain", "-f", "json", "5"), 0).out)["items"]
+    t.equal([(item["name"], item["number"], item["retriable"]) for item in items],
+            [("LEADER_NOT_AVAILABLE", 5, True)])
+    lines = t.run("kq", "explain", "compression.type", "-f", "jsonl").out.splitlines()
+    t.equal([json.loads(line)["scope"] for line in lines], ["topic", "broker", "producer"])
+    row = t.run("kq", "explain", "acks", "-f", "tsv").out.split("\t")
+    t.equal((row[0], row[1], len(row)), ("acks", "setting", 14))
+    t.equal(t.run("kq", "explain", "acks", "-f", "%{name} %{scope} %{default}\\n").out, "acks producer all\n")
+    t.equal(json.loads(t.run("kq", "explain", "acks", env={"KQ_FORMAT": "jsonl"}).out)["name"], "acks")
+    t.equal(t.run("kq", "explain", "acks", env={"KQ_FORMAT": "raw"}).out, t.run("kq", "explain", "acks").out)
+    t.equal(json.loads(t.status(t.run("kq", "explain", "x", "-f", "json"), 2).err)["error"]["code"], "KQ_USAGE")
 
 
 @no_broker

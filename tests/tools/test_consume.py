@@ -61,6 +61,63 @@ def test_positions_past_the_end_are_told(t):
     t.fails(2, "partition 0 has two positions", "kq-consume", name, "-o", "0=1,0=2")
 
 
+def test_positions_before_the_first_record_are_told_alike(t):
+    t.broker = t.another_broker("-X", "log.retention.check.interval.ms=100ms")
+    name = t.topic(2, None, "-c", "retention.ms=1h")
+    t.status(t.run("kq-produce", name, "-p", "0", "--at", "2020-01-01", "-X",
+                   "enable.idempotence=false", stdin="old\n" * 5), 0)
+    deadline = time.monotonic() + 10
+    while t.run("kq-topics", "describe", name, "-f", "%{partition} %{start};").out != "0 5;1 0;":
+        t.true(time.monotonic() < deadline, "retention takes nothing away")
+        time.sleep(0.1)
+    t.status(t.run("kq-produce", name, "-p", "0", stdin="5\n6\n"), 0)
+    t.status(t.run("kq-produce", name, "-p", "1", stdin="0\n1\n2\n3\n4\n"), 0)
+    why = "'%s' partition 0 has offsets 5 to 7, not 3" % name
+    warning = "kq-consume: warning: %s: nothing is read from it\n" % why
+    for words in [["-o", "3"], ["-o", "3..9"], ["-o", "3", "-n", "2", "-t", "5s"]]:
+        ran = t.status(t.run("kq-consume", name, *words), 0)
+        t.equal((ran.out, ran.err), ("3\n4\n", warning), words)
+    follower = t.start("kq-consume", name, "-o", "3", "-F")
+    t.equal(read_until(follower.stdout.fileno(), b"4\n"), b"3\n4\n")
+    t.equal(read_until(follower.stderr.fileno(), b"\n").decode(), warning)
+    for words in [["-o", "0=3"], ["-o", "3", "-p", "0"], ["-o", "3", "-p", "0", "-F"]]:
+        t.fails(4, why, "kq-consume", name, *words)
+    # Past the end of the one, in the other; and with -n and -t, as without.
+    for words in [[], ["-n", "1", "-t", "5s"]]:
+        ran = t.status(t.run("kq-consume", name, "-o", "6", *words), 0)
+        t.equal(ran.out, "6\n")
+        t.contains(ran.err, "'%s' partition 1 has offsets 0 to 5, not 6: nothing is read from it" % name)
+    ran = t.fails(4, "and so it is with all 2", "kq-consume", name, "-o", "9")
+    ran = t.status(t.run("kq-consume", name, "-o", "3", "-X", "auto.offset.reset=earliest"), 0)
+    t.equal((sorted(ran.out.split()), ran.err), (["3", "4", "5", "6"], ""))
+
+
+def test_a_configured_format_counts_where_it_means_something(t):
+    name = filled(t, 2)
+    for form in ["tsv", "wide", "json", "%{name}\\n"]:
+        for words in [["kq-consume", name], ["kq-produce", name]]:
+            ran = t.status(t.run(*words, stdin="", env={"KQ_FORMAT": form}), 0)
+            t.equal((ran.out, ran.err), ("0\n1\n" if words[0] == "kq-consume" else "", ""), form)
+    t.equal(t.run("kq-consume", name, env={"KQ_FORMAT": "raw"}).out, "01")
+    for form in ["raw", "frame", "%v;"]:
+        t.contains(t.status(t.run("kq-topics", "list", env={"KQ_FORMAT": form}), 0).out, "PARTITIONS")
+    t.equal(t.run("kq-consume", name, "-f", "text", env={"KQ_FORMAT": "raw"}).out, "0\n1\n")
+    t.equal(t.run("kq-consume", name, "-K", ":", env={"KQ_FORMAT": "raw"}).out, ":0\n:1\n")
+    # The errors are where the format was said.
+    path = t.file("config/kq/config.toml", 'format = "jsn"\n')
+    for words in [["kq-topics", "list"], ["kq-consume", name], ["kq-produce", name]]:
+        t.fails(2, words[0] + ": %s:1: 'jsn' is none of " % path, *words, stdin="")
+        t.fails(2, words[0] + ": KQ_FORMAT: 'jsn' is none of ", *words, stdin="", env={"KQ_FORMAT": "jsn"})
+        t.fails(2, words[0] + ": option '--format': 'jsn' is none of ", *words, "-f", "jsn", stdin="")
+    t.file("config/kq/config.toml", 'format = "tsv"\n')
+    t.equal(t.status(t.run("kq-consume", name), 0).out, "0\n1\n")
+    t.equal(t.run("kq-topics", "list", name, "--columns", "name").out, name + "\n")
+    t.fails(2, "KQ_FORMAT: ", "kq-consume", name, env={"KQ_FORMAT": "%q"})
+    t.fails(2, "KQ_FORMAT: ", "kq-topics", "list", env={"KQ_FORMAT": "%{nmae}"})
+    ran = t.status(t.run("kq-produce", name, stdin="a\n", env={"KQ_FORMAT": "jsonl"}), 8)
+    t.contains(json.loads(ran.err)["error"]["try"][0], "kq-produce %s -f text" % name)
+
+
 def test_ranges_that_turn_out_empty_are_told(t):
     name = filled(t)
     for range_, end, start in [("-1..2", 2, 9), ("end..start", 0, 10), ("5..-8", 2, 5),

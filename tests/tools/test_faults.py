@@ -130,15 +130,21 @@ def test_a_broker_that_dies_under_a_producer(t):
     t.contains(producer.stderr.read().decode(), "1 record of 2 was not acknowledged")
 
 
-def test_a_broker_that_dies_under_a_consumer(t):
+def follower_of_a_broker_that_died(t, limit):
+    """(a consumer that has read what there was, and would wait that long for more; its broker)"""
     broker = t.another_broker()
     at = ["-b", broker.address]
     t.status(t.run("kq-topics", "create", "x", *at), 0)
     t.status(t.run("kq-produce", "x", *at, stdin="a\n"), 0)
-    consumer = t.start("kq-consume", "x", *at, "-F", "-t", "4s")
-    read_until(consumer.stdout.fileno(), b"a\n")
+    follower = t.start("kq-consume", "x", *at, "-F", "-t", limit)
+    read_until(follower.stdout.fileno(), b"a\n")
     broker.process.kill()
     broker.process.wait()
+    return follower, broker
+
+
+def test_a_broker_that_dies_under_a_consumer(t):
+    consumer, _ = follower_of_a_broker_that_died(t, "4s")
     t.true(wait_for(consumer, 10) in (5, 7), "it ends with the deadline")
 
 
@@ -377,14 +383,7 @@ def test_progress_is_no_reason_to_give_up_what_is_on_its_way(t):
 
 
 def test_a_follower_whose_broker_is_gone_says_so(t):
-    broker = t.another_broker()
-    at = ["-b", broker.address]
-    t.status(t.run("kq-topics", "create", "x", *at), 0)
-    t.status(t.run("kq-produce", "x", *at, stdin="a\n"), 0)
-    follower = t.start("kq-consume", "x", *at, "-F", "-t", "8s")
-    read_until(follower.stdout.fileno(), b"a\n")
-    broker.process.kill()
-    broker.process.wait()
+    follower, broker = follower_of_a_broker_that_died(t, "8s")
     said = read_until(follower.stderr.fileno(), b"\n", 8).decode()
     t.contains(said, "kq-consume: warning: still waiting: ")
     t.contains(said, broker.address)

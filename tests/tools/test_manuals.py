@@ -13,7 +13,7 @@ import statuses
 
 SECTIONS = ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "OUTPUT", "EXIT STATUS", "ENVIRONMENT",
             "FILES", "SIGNALS", "EXAMPLES", "SEE ALSO"]
-PROGRAMS = {"kq.1": [[]], "kq-topics.1": [["list"], ["describe"], ["create"], ["delete"]],
+PROGRAMS = {"kq.1": [[], ["explain"]], "kq-topics.1": [["list"], ["describe"], ["create"], ["delete"]],
             "kq-produce.1": [[]], "kq-consume.1": [[]],
             "kq-broker.8": [[], ["run"], ["check"]]}
 # Pages whose examples are commands, and how many there must be.

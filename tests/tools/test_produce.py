@@ -145,9 +145,37 @@ def test_unknown_topics_name_the_nearest(t):
 
 
 def test_a_broker_may_make_topics_on_being_written_to(t):
-    t.broker = t.another_broker()
-    t.status(t.run("kq-produce", "made-by-writing", stdin="a\n"), 0)
+    t.broker = t.another_broker("-X", "num.partitions=2")
+    ran = t.status(t.run("kq-produce", "made-by-writing", stdin="a\n"), 0)
+    t.equal(ran.err, "topic 'made-by-writing' did not exist: the broker made it, with 2 partitions\n")
     t.equal(t.run("kq-consume", "made-by-writing").out, "a\n")
+    t.equal(t.run("kq-produce", "made-by-writing", stdin="a\n").err, "")
+    t.equal(t.run("kq-produce", "made-quietly", "-q", stdin="a\n").err, "")
+    t.status(t.run("kq-produce", "made-for-its-first", "-p", "0", stdin="a\n"), 0)
+
+
+def test_a_produce_that_is_refused_makes_no_topic(t):
+    t.broker = t.another_broker()
+    t.topic(1, "orders")
+    t.status(t.run("kq-produce", "ordres", "missing"), 2)
+    t.status(t.run("kq-produce", "ordres", t.file("there", "a\n"), t.directory), 2)
+    t.status(t.sh("kq-produce ordres <&-"), 2)
+    ran = t.fails(4, "there is no topic 'ordres'; is 'orders' meant?", "kq-produce", "ordres", "-p", "7",
+                  stdin="a\n")
+    t.contains(ran.err, "  try: kq-produce orders -p 7\n  try: kq-topics create ordres -p 8\n")
+    # Nor does one that shall make none, whoever says so.
+    for words, env in [(["-X", "allow.auto.create.topics=false"], {}),
+                       ([], {"KQ_ALLOW_AUTO_CREATE_TOPICS": "false"})]:
+        ran = t.fails(4, "there is no topic 'ordres'; is 'orders' meant?", "kq-produce", "ordres", *words,
+                      stdin="a\n", env=env)
+        t.contains(ran.err, "  try: kq-topics create ordres\n")
+    line = '{"topic":"ordres","value":"a"}\n'
+    ran = t.run("kq-produce", "orders", "-f", "jsonl", "--keep", "topic", "-X",
+                "allow.auto.create.topics=false", stdin=line)
+    t.contains(t.status(ran, 4).err, "-:1:1: there is no topic 'ordres'")
+    t.equal(t.run("kq-topics", "list", "-f", "tsv", "--columns", "name").out, "orders\n")
+    t.status(t.run("kq-produce", "orders", "-f", "jsonl", "--keep", "topic", stdin=line), 0)
+    t.contains(t.run("kq-topics", "list").out, "ordres")
 
 
 def test_a_record_that_is_too_large_is_named(t):
@@ -160,6 +188,12 @@ def test_a_record_that_is_too_large_is_named(t):
     t.contains(ran.err, "  try: kq-produce %s -X max.request.size=16MiB\n" % name)
     ran = t.status(t.run("kq-produce", name, stdin="x" * (17 << 20)), 4)
     t.true("max.request.size=16MiB" not in ran.err, "advice that does not help: " + ran.err)
+    # What goes on and on is not read to its end; escapes are longer than what they stand for.
+    ran = t.status(t.sh("{ head -c 200000000 /dev/zero || true; } 2>/dev/null | kq-produce " + name), 4)
+    t.contains(ran.err, "-:1:1: a record of more than 16MiB")
+    ran = t.run("kq-produce", name, "-f", "jsonl", "-X", "max.request.size=4MiB",
+                stdin='{"value":"%s"}\n' % ("\\u0061" * 3_500_000))
+    t.contains(t.status(ran, 4).err, "1 record of 1 was not acknowledged")  # it is for the topic to refuse
     # Over the topic's limit, though not over ours.
     small = t.topic(1, None, "-c", "max.message.bytes=1000")
     ran = t.run("kq-produce", small, stdin="x" * 5000 + "\n")

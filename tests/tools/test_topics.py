@@ -3,6 +3,7 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 
@@ -160,6 +161,20 @@ def test_describe_of_several_topics_shows_each_row_once(t):
                 ["PARTITION"] + [str(i) for i in range(count)], block)
 
 
+def test_settings_that_do_nothing_yet_are_told(t):
+    ran = t.status(t.run("kq-topics", "create", "idle-1", "-c", "cleanup.policy=compact,delete", "-c",
+                         "min.compaction.lag.ms=1h", "-c", "retention.ms=1h"), 0)
+    t.equal(ran.err, "kq-topics: warning: no effect on kq's own brokers yet: cleanup.policy=compact, "
+            "min.compaction.lag.ms\n")
+    t.equal(t.run("kq-topics", "create", "idle-2", "-q", "-c", "cleanup.policy=compact").err, "")
+    t.equal(t.run("kq-topics", "create", "idle-3", "-c", "cleanup.policy=delete").err, "")
+
+
+def test_settings_of_brokers_name_the_topic_s(t):
+    for wrong in ["retention.huors=1", "retention.hours=1", "log.retention.hours=1"]:
+        t.fails(2, "is 'retention.ms' meant?", "kq-topics", "create", "x", "-c", wrong)
+
+
 def test_delete_asks_or_needs_yes(t):
     name = t.topic(2)
     ran = t.run("kq-topics", "delete", name)
@@ -167,10 +182,13 @@ def test_delete_asks_or_needs_yes(t):
     t.contains(ran.err, "  %s (2 partitions, 0 records, 0B)" % name)
     t.contains(ran.err, "say --yes")
     t.status(t.run("kq-topics", "describe", name), 0)
-    process, terminal = t.start_on_terminal("kq-topics", "delete", name)
-    read_until(terminal, b"[y/N] ")
-    os.write(terminal, b"n\n")
-    t.equal(wait_for(process), 4)
+    ours, theirs = pty.openpty()
+    os.write(ours, b"n\n")
+    ran = t.run("kq-topics", "delete", name, stdin=theirs)
+    os.close(ours)
+    os.close(theirs)
+    t.status(ran, 1)
+    t.contains(ran.err, "[y/N] kq-topics: nothing was changed [KQ_CANCELLED]")
     t.status(t.run("kq-topics", "describe", name), 0)
     process, terminal = t.start_on_terminal("kq-topics", "delete", name)
     read_until(terminal, b"[y/N] ")
