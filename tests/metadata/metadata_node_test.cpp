@@ -325,12 +325,10 @@ TEST_CASE("a quorum that this node is not the only voter of is refused before an
                     as_bytes(format_meta_properties({"c", BrokerId{node}, world.directory_id})))
                     .ok());
     };
-    std::string why;
+    std::string why;  // of the refusal; none: it is not refused
     SECTION("itself alone") {
         voters({1}, world.directory_id);
         identify(1);
-        CHECK(check(world).ok());
-        return;
     }
     SECTION("others, too") {
         voters({1, 2, 3}, world.directory_id);
@@ -356,13 +354,15 @@ TEST_CASE("a quorum that this node is not the only voter of is refused before an
     SECTION("another node's directory is refused as such, later") {
         voters({2}, Uuid{});
         identify(2);
-        CHECK(check(world).ok());
-        return;
     }
-    const auto refused = check(world);
-    CHECK(refused.code() == Errc::unsupported);
-    CAPTURE(refused.error().message);
-    CHECK(refused.error().message.find(why) != std::string::npos);
+    const auto checked = check(world);
+    if (why.empty()) {
+        CHECK(checked.ok());
+    } else {
+        REQUIRE(checked.code() == Errc::unsupported);
+        CAPTURE(checked.error().message);
+        CHECK(checked.error().message.find(why) != std::string::npos);
+    }
 }
 
 TEST_CASE("a disk that fails ends the node's part in the metadata", "[metadata]") {
