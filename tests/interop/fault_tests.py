@@ -125,6 +125,24 @@ def sigterm(context):
     check(took < 10, f"it took {took:.1f} s")
 
 
+@test("SIGTERM closes 2,000 new partitions within 10 s, half of them with records", "kcat", "kq")
+def sigterm_many(context):
+    broker = context.new_broker().start()
+    context.kq("kq-topics", "create", "empty", "-p", "1000", broker=broker)
+    context.kq("kq-topics", "create", "full", "-p", "1000", broker=broker)
+    lines = b"".join(b"%d:x\n" % i for i in range(20_000))
+    run(["kcat", "-b", broker.address, "-P", "-t", "full", "-K:", "-X", "acks=1"], stdin=lines)
+    begin = time.monotonic()
+    equal(broker.terminate(60), 0, "exit status")
+    took = time.monotonic() - begin
+    check((broker.data / ".kafka_cleanshutdown").exists(), "no clean marker")
+    broker.start()
+    read = run(["kcat", "-b", broker.address, "-C", "-t", "full", "-e", "-q"])
+    equal(len(read.stdout.splitlines()), 20_000, "records")
+    equal(broker.terminate(60), 0, "exit status")
+    check(took < 10, f"it took {took:.1f} s")
+
+
 @test("SIGTERM ends a long poll at once", "kcat", "kq")
 def sigterm_with_reader(context):
     broker = context.new_broker().start()

@@ -2,6 +2,7 @@
 """What the interop tests share: brokers to start and stop, commands to run, log files to look into,
 and the list of tests."""
 
+import itertools
 import os
 import re
 import shutil
@@ -185,6 +186,10 @@ class ProcessBroker:
 
 
 class KqBroker(ProcessBroker):
+    # One start after the other has another number of data loops: requests, partitions and
+    # connections that lie on several threads, and partitions that change theirs with a restart.
+    LOOPS = itertools.cycle([3, 1, 2])
+
     def __init__(self, programs, data, settings=None, port=0):
         super().__init__(data, settings)
         self.program = programs / "kq-broker"
@@ -199,6 +204,8 @@ class KqBroker(ProcessBroker):
             file = self.data.parent / f"{self.data.name}.properties"
             file.write_text("".join(f"{k}={v}\n" for k, v in self.settings.items()))
             command += ["--config", file]
+        if "kq.data.loops" not in self.settings:
+            command += ["-X", f"kq.data.loops={next(self.LOOPS)}"]
         return command + list(more)
 
     def start(self):

@@ -60,8 +60,9 @@ class Broker:
         self.log = open(os.path.join(self.directory, "log"), "wb")
         listen = [] if "--listen" in options else ["--listen", "127.0.0.1:0"]
         where = [] if "--data" in options else ["--ephemeral"]
+        # Several threads, whatever the machine: what is asked for lies on another one mostly.
         words = [os.path.join(bin_dir, "kq-broker"), "--ready-file", ready] + where + listen + \
-            list(options)
+            ["-X", "kq.data.loops=3"] + list(options)
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=self.log,
                                         stderr=self.log)
         deadline = time.monotonic() + 10
