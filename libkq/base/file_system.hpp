@@ -84,6 +84,11 @@ public:
     virtual Status mkdir(const std::string& path) = 0;  // parents too; an existing one is fine
     virtual Status rmdir(const std::string& path) = 0;  // an empty one
     virtual Status sync_dir(const std::string& path) = 0;
+    // All of sync() and sync_dir() for what lies in these directories (not for what lies below
+    // them), in one go for each disk: for many files at once, as it writes whatever else the disk
+    // has in its cache. `unsupported` where the kernel does not promise that, or not that errors
+    // are told: sync each then; nothing was tried.
+    virtual Status sync_directories(const std::vector<std::string>& paths) = 0;
     // Names in a directory, sorted, without "." and "..".
     virtual Result<std::vector<std::string>> list(const std::string& path) const = 0;
     // An fcntl (OFD) write lock on the whole of `path`, which is created and holds our pid;

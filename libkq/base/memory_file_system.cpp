@@ -39,9 +39,11 @@ struct MemoryFileSystem::State {
     std::set<std::string> fail_next_sync;
     std::set<std::string> fail_writes;
     std::set<std::string> fail_reads;
+    std::set<std::string> no_descriptors;
     std::map<std::string, std::set<std::uint64_t>> warm_pages;  // of files that went cold
     std::atomic<bool> has_cold{false};
     std::atomic<bool> has_faults{false};
+    std::atomic<bool> syncs_directories{true};
     std::atomic<std::uint64_t> capacity{std::uint64_t{1} << 50};
     std::atomic<std::uint64_t> used{0};
     std::atomic<std::uint64_t> syncs{0};
@@ -124,6 +126,10 @@ namespace {
 Error no_such(const char* what, const std::string& path) {
     return {Errc::not_found,
             std::string("cannot ") + what + " '" + path + "': no such file or directory"};
+}
+
+Error no_descriptor(const std::string& path) {
+    return {Errc::too_many_open_files, "cannot open '" + path + "': too many open files"};
 }
 
 class MemoryFile final : public File {
@@ -260,6 +266,7 @@ MemoryFileSystem::~MemoryFileSystem() = default;
 
 Result<std::shared_ptr<File>> MemoryFileSystem::open(const std::string& path, OpenMode mode) {
     std::lock_guard lock(state_->mutex);
+    if (State::names(state_->no_descriptors, path)) return no_descriptor(path);
     auto [directory, name] = state_->place_of(path);
     if (directory == nullptr) return no_such("open", path);
     auto found = directory->names.find(name);
@@ -367,6 +374,7 @@ Status MemoryFileSystem::rmdir(const std::string& path) {
 
 Status MemoryFileSystem::sync_dir(const std::string& path) {
     if (state_->blocking_check) state_->blocking_check("sync_dir");
+    if (state_->fails(state_->no_descriptors, path)) return no_descriptor(path);
     if (state_->takes_sync_fault(path)) {
         return Error{Errc::io_error,
                      "cannot sync the directory '" + path + "': input/output error"};
@@ -379,6 +387,53 @@ Status MemoryFileSystem::sync_dir(const std::string& path) {
     inode->steps.clear();
     ++state_->syncs;
     return done();
+}
+
+Status MemoryFileSystem::sync_directories(const std::vector<std::string>& paths) {
+    if (state_->blocking_check) state_->blocking_check("sync_directories");
+    for (const auto& path : paths)
+        if (state_->fails(state_->no_descriptors, path)) return no_descriptor(path);
+    if (!state_->syncs_directories) {
+        return Error{Errc::unsupported, "this disk syncs files and directories one by one"};
+    }
+    ++state_->syncs;
+    // As the kernel does it: what can be synced is, and one error stands for all.
+    Status result = done();
+    const bool all_fail = state_->takes_sync_fault({});
+    for (const auto& path : paths) {
+        std::vector<std::pair<std::string, Inode>> files;
+        {
+            std::lock_guard lock(state_->mutex);
+            auto inode = state_->find(path);
+            if (inode == nullptr || !inode->is_directory()) {
+                return no_such("open the directory", path);
+            }
+            for (const auto& [name, child] : inode->names) {
+                if (!child->is_directory()) files.emplace_back(path + '/' + name, child);
+            }
+        }
+        for (const auto& [file, inode] : files) {
+            if (all_fail || state_->takes_sync_fault(file)) {
+                inode->sync_failed();
+                result = Error{Errc::io_error,
+                               "cannot sync the disk of '" + file + "': input/output error"};
+            } else {
+                inode->sync();
+            }
+        }
+        if (all_fail || state_->takes_sync_fault(path)) {
+            result =
+                Error{Errc::io_error, "cannot sync the disk of '" + path + "': input/output error"};
+            continue;
+        }
+        std::lock_guard lock(state_->mutex);
+        auto inode = state_->find(path);
+        if (inode == nullptr) continue;
+        for (const auto& step : inode->steps)
+            MemoryInode::apply(step, inode->durable_names);
+        inode->steps.clear();
+    }
+    return result;
 }
 
 Result<std::vector<std::string>> MemoryFileSystem::list(const std::string& path) const {
@@ -496,10 +551,20 @@ void MemoryFileSystem::fail_reads(const std::string& path) {
     state_->has_faults = true;
 }
 
+void MemoryFileSystem::take_descriptors(const std::string& path) {
+    std::lock_guard lock(state_->mutex);
+    state_->no_descriptors.insert(path);
+    state_->has_faults = true;
+}
+
 void MemoryFileSystem::go_cold(const std::string& path) {
     std::lock_guard lock(state_->mutex);
     state_->warm_pages[path].clear();
     state_->has_cold = true;
+}
+
+void MemoryFileSystem::forbid_sync_directories() {
+    state_->syncs_directories = false;
 }
 
 void MemoryFileSystem::set_capacity(std::uint64_t bytes) {
@@ -511,7 +576,9 @@ void MemoryFileSystem::clear_faults() {
     state_->fail_next_sync.clear();
     state_->fail_writes.clear();
     state_->fail_reads.clear();
+    state_->no_descriptors.clear();
     state_->has_faults = false;
+    state_->syncs_directories = true;
     state_->capacity = std::uint64_t{1} << 50;
 }
 

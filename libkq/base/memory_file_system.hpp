@@ -44,6 +44,7 @@ public:
     Status mkdir(const std::string& path) override;
     Status rmdir(const std::string& path) override;
     Status sync_dir(const std::string& path) override;
+    Status sync_directories(const std::vector<std::string>& paths) override;
     Result<std::vector<std::string>> list(const std::string& path) const override;
     Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
     Result<Space> free_space(const std::string& path) const override;
@@ -64,13 +65,16 @@ public:
     // What the file holds leaves the page cache: pread_nowait() would wait until pread() has read
     // the page again. No fault: it lasts.
     void go_cold(const std::string& path);
+    void forbid_sync_directories();  // it answers `unsupported`
+    // Opening it, as a file or a directory, answers too_many_open_files.
+    void take_descriptors(const std::string& path = {});
     void set_capacity(std::uint64_t bytes);  // beyond it writes and creations answer disk_full
     void clear_faults();
     // Turns one bit of what is stored. Requires: the file exists and is that long.
     void flip_bit(const std::string& path, std::uint64_t position, int bit = 0);
 
-    // Called before anything that would wait for a disk (sync, sync_dir), so that the simulator can
-    // refuse it on a loop (I35).
+    // Called before anything that would wait for a disk (sync, sync_dir, sync_directories), so that
+    // the simulator can refuse it on a loop (I35).
     void set_blocking_check(std::function<void(const char* what)> check);
 
     // How often a sync reached the disk, and how many bytes are stored.

@@ -5,14 +5,17 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <map>
 #include <optional>
 #include <system_error>
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace kq {
@@ -312,6 +315,53 @@ Status PosixFileSystem::sync_dir(const std::string& path) {
     Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!descriptor.ok()) return failed("open the directory", path);
     if (::fsync(descriptor.get()) != 0) return failed("sync the directory", path);
+    return done();
+}
+
+namespace {
+
+// Whose syncfs(2) reaches the disk and tells (Linux 5.8) what could not be written since somebody
+// asked last. Of others (FUSE, overlays, networks) not all do.
+bool has_honest_syncfs(int descriptor) {
+    struct statfs info {};
+    if (::fstatfs(descriptor, &info) != 0) return false;
+    switch (static_cast<std::uint64_t>(info.f_type)) {
+        case EXT4_SUPER_MAGIC:
+        case XFS_SUPER_MAGIC:
+        case BTRFS_SUPER_MAGIC:
+        case F2FS_SUPER_MAGIC:
+        case TMPFS_MAGIC:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+Status PosixFileSystem::sync_directories(const std::vector<std::string>& paths) {
+    struct Disk {
+        const std::string* path;
+        Descriptor descriptor;
+    };
+    std::map<dev_t, Disk> disks;
+    for (const auto& path : paths) {
+        struct stat info {};
+        if (::stat(path.c_str(), &info) != 0) return failed("look at", path);
+        if (disks.contains(info.st_dev)) continue;
+        Descriptor descriptor(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        if (!descriptor.ok()) return failed("open the directory", path);
+        if (!has_honest_syncfs(descriptor.get())) {
+            return Error{Errc::unsupported, "'" + path + "' lies on a disk of another kind"};
+        }
+        disks.emplace(info.st_dev, Disk{&path, std::move(descriptor)});
+    }
+    for (const auto& [device, disk] : disks) {
+        // The second tells of a journal that was given up, of which the first says nothing.
+        if (::syncfs(disk.descriptor.get()) != 0 || ::fsync(disk.descriptor.get()) != 0) {
+            return failed("sync the disk of", *disk.path);
+        }
+    }
     return done();
 }
 

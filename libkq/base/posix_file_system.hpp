@@ -20,6 +20,7 @@ public:
     Status mkdir(const std::string& path) override;
     Status rmdir(const std::string& path) override;
     Status sync_dir(const std::string& path) override;
+    Status sync_directories(const std::vector<std::string>& paths) override;
     Result<std::vector<std::string>> list(const std::string& path) const override;
     Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
     Result<Space> free_space(const std::string& path) const override;

@@ -18,7 +18,7 @@ Log::Log(Key, FileSystem& files, const Clock& clock, LogPlace place, const LogOp
       clock_(clock),
       place_(std::move(place)),
       options_(options),
-      producers_(options.producers_max) {}
+      producers_(options.producers_max, options.producer_room) {}
 
 Log::~Log() = default;
 
@@ -40,16 +40,29 @@ Result<std::unique_ptr<Log>> Log::open(FileSystem& files, const Clock& clock, Lo
 }
 
 Status Log::close_clean() {
-    KQ_CHECK(!syncing_ && staged_.empty());
-    if (failed_) return Error{Errc::kafka_storage_error, "the log failed before"};
-    if (!changed_ && !needs_sync()) return done();
+    return close_clean(files_, {this}).front();
+}
 
-    close_active();
-    add_producer_snapshot(log_end_);
-    auto job = begin_sync();
-    auto result = job.run();
-    finish_sync(job, result);
-    return result;
+std::vector<Status> Log::close_clean(FileSystem& files, const std::vector<Log*>& logs) {
+    std::vector<Status> results;
+    std::vector<SyncJob> jobs;
+    std::vector<std::size_t> whose;
+    for (auto* log : logs) {
+        KQ_CHECK(!log->syncing_ && log->staged_.empty());
+        results.push_back(log->failed_ ? Error{Errc::kafka_storage_error, "the log failed before"}
+                                       : done());
+        if (log->failed_ || (!log->changed_ && !log->needs_sync())) continue;
+        log->close_active();
+        log->add_producer_snapshot(log->log_end_);
+        jobs.push_back(log->begin_sync());
+        whose.push_back(results.size() - 1);
+    }
+    const auto synced = SyncJob::run_all(files, jobs);
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        logs[whose[i]]->finish_sync(jobs[i], synced[i]);
+        results[whose[i]] = synced[i];
+    }
+    return results;
 }
 
 // ---- What it knows

@@ -243,6 +243,9 @@ public:
     // Blocks. Leaves what Kafka expects after a clean stop: indexes cut, a snapshot of the
     // producers at the end, everything synced. Nothing may be called afterwards.
     Status close_clean();
+    // The same for several at once, which is much cheaper for many than one after the other. What
+    // became of each, in order.
+    static std::vector<Status> close_clean(FileSystem& files, const std::vector<Log*>& logs);
 
 private:
     friend class LogLoader;

@@ -2,6 +2,7 @@
 //
 // Log: durability, and the jobs of the I/O pool that make it.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "base/check.hpp"
@@ -49,8 +50,10 @@ SyncJob Log::begin_sync() {
     job.snapshots_ = std::exchange(pending_snapshots_, {});
     if (epochs_version_ != epochs_synced_version_) {
         auto text = format_epoch_checkpoint(epochs_.entries());
-        job.small_files_.push_back(
-            {place_.directory + '/' + std::string(epoch_file_name), to_bytes(as_bytes(text)), {}});
+        const auto path = place_.directory + '/' + std::string(epoch_file_name);
+        // An older one may be left of a sync that found no room.
+        std::erase_if(job.small_files_, [&](const auto& small) { return small.path == path; });
+        job.small_files_.push_back({path, to_bytes(as_bytes(text)), {}});
     }
     job.written_files_ = std::exchange(written_files_, {});
     if (names_changed_ || !job.small_files_.empty()) {
@@ -102,25 +105,41 @@ void Log::finish_sync(const SyncJob& job, const Status& result) {
 
 // ---- SyncJob
 
-Status SyncJob::run() {
-    return run_steps();
-}
-
 // The epoch file and the names come with the records: the recovery point must not pass anything
 // that a scan would be needed to find out.
-Status SyncJob::run_steps() {
+Status SyncJob::run() {
     for (auto& segment : segments_) {
         if (segment.give_back) KQ_TRY(segment.file->truncate(segment.size));
-        KQ_TRY(sync_file(*segment.file));
     }
+    KQ_TRY(sync_segments());
+    KQ_TRY(sync_written_files());
+    for (const auto& small : small_files_) {  // as replace_file() does it
+        KQ_LET(auto file, write_temporary(small));
+        KQ_TRY(sync_file(*file));
+    }
+    KQ_TRY(rename_synced());
+    KQ_TRY(sync_names());
+    return end_suspicion();
+}
+
+Status SyncJob::sync_segments() {
+    for (auto& segment : segments_)
+        KQ_TRY(sync_file(*segment.file));
+    return done();
+}
+
+Status SyncJob::sync_written_files() {
     for (const auto& path : written_files_) {
         auto file = files_->open(path, OpenMode::read_write);
         if (file.code() == Errc::not_found) continue;  // not every segment has every index
         if (!file.ok()) return file.error();
         KQ_TRY(sync_file(*file.value()));
     }
-    for (const auto& small : small_files_)
-        KQ_TRY(write_small_file(small));
+    return done();
+}
+
+// The directory once for all small files.
+Status SyncJob::sync_names() {
     if (mutant(Mutant::skip_directory_sync)) return done();
     for (const auto& directory : directories_) {
         auto synced = files_->sync_dir(directory);
@@ -130,11 +149,14 @@ Status SyncJob::run_steps() {
             return synced;
         }
     }
-    if (ends_suspicion_) {
-        // It may come back after a power cut, and then costs a needless rewrite.
-        auto removed = files_->unlink(log_directory_ + '/' + std::string(sync_failed_name));
-        if (!removed.ok() && removed.code() != Errc::not_found) return removed;
-    }
+    return done();
+}
+
+// It may come back after a power cut, and then costs a needless rewrite.
+Status SyncJob::end_suspicion() {
+    if (!ends_suspicion_) return done();
+    auto removed = files_->unlink(log_directory_ + '/' + std::string(sync_failed_name));
+    if (!removed.ok() && removed.code() != Errc::not_found) return removed;
     return done();
 }
 
@@ -154,14 +176,90 @@ void SyncJob::note_failure() {
         files_->open(log_directory_ + '/' + std::string(sync_failed_name), OpenMode::create).ok());
 }
 
-// As replace_file() does it; the directory is synced once for all of them.
-Status SyncJob::write_small_file(const SmallFile& small) {
-    auto temporary = small.path + ".tmp";
-    KQ_LET(auto file, files_->open(temporary, OpenMode::create));
+Result<std::shared_ptr<File>> SyncJob::write_temporary(const SmallFile& small) {
+    KQ_LET(auto file, files_->open(small.path + ".tmp", OpenMode::create));
     KQ_TRY(file->truncate(0));
     KQ_TRY(file->pwrite(0, small.content));
-    KQ_TRY(sync_file(*file));
-    return files_->rename(temporary, small.path);
+    return file;
+}
+
+Status SyncJob::rename_synced() {
+    for (const auto& small : small_files_)
+        KQ_TRY(files_->rename(small.path + ".tmp", small.path));
+    return done();
+}
+
+// ---- Many jobs
+
+namespace {
+
+// Below that many each syncs its own: syncing the disk writes what others left in its cache, too.
+constexpr std::size_t together_min = 64;
+
+}  // namespace
+
+template <class Step>
+void SyncJob::run_step(std::vector<SyncJob>& jobs, std::vector<Status>& results, Step step) {
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        if (results[i].ok()) results[i] = step(jobs[i]);
+    }
+}
+
+Status SyncJob::write_unsynced() {
+    for (auto& segment : segments_) {
+        if (segment.give_back) KQ_TRY(segment.file->truncate(segment.size));
+    }
+    for (const auto& small : small_files_)
+        KQ_TRY(write_temporary(small));
+    return done();
+}
+
+// Nobody knows whose bytes a failure concerns: it is everybody's. `unsupported` and
+// too_many_open_files: nothing was tried.
+Status SyncJob::sync_together(FileSystem& files, std::vector<SyncJob>& jobs,
+                              std::vector<Status>& results) {
+    std::set<std::string> directories;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        if (!results[i].ok()) continue;
+        directories.insert(jobs[i].log_directory_);
+        directories.insert(jobs[i].directories_.begin(), jobs[i].directories_.end());
+    }
+    auto synced = files.sync_directories({directories.begin(), directories.end()});
+    if (synced.ok() || synced.code() == Errc::unsupported ||
+        synced.code() == Errc::too_many_open_files) {
+        return synced;
+    }
+    run_step(jobs, results, [&](SyncJob& job) -> Status {
+        job.note_failure();
+        return synced;
+    });
+    return synced;
+}
+
+// The same order as run(): what a file holds is durable before it gets its name.
+std::vector<Status> SyncJob::run_all(FileSystem& files, std::vector<SyncJob>& jobs) {
+    std::vector<Status> results(jobs.size(), done());
+    const auto run_each = [&] { run_step(jobs, results, [](SyncJob& job) { return job.run(); }); };
+    if (jobs.size() < together_min) {
+        run_each();
+        return results;
+    }
+    run_step(jobs, results, [](SyncJob& job) { return job.write_unsynced(); });
+    const auto contents = sync_together(files, jobs, results);
+    if (!contents.ok()) {
+        run_each();  // those that have not failed
+        return results;
+    }
+    // Of records each file is asked itself whether all of it was written, which is cheap by now.
+    run_step(jobs, results, [](SyncJob& job) -> Status {
+        KQ_TRY(job.sync_segments());
+        return job.rename_synced();
+    });
+    if (!mutant(Mutant::skip_directory_sync) && !sync_together(files, jobs, results).ok()) {
+        run_step(jobs, results, [](SyncJob& job) { return job.sync_names(); });
+    }
+    run_step(jobs, results, [](SyncJob& job) { return job.end_suspicion(); });
+    return results;
 }
 
 // ---- Space ahead
