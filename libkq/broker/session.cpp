@@ -250,6 +250,7 @@ void Session::keep_unread() {
 
 void Session::start_request(MutableBytes frame, std::shared_ptr<const void> hold) {
     half_frame_since_ = MonoTime{};  // what follows is another frame
+    sessions_.note_burst();
     auto parts = wire::decode_request_header(frame);
     if (!parts.ok()) return close("malformed_header", parts.error());
     auto& header = parts.value().header;

@@ -137,6 +137,12 @@ void Sessions::forget(Session& session) {
     }
 }
 
+// Clients may stay connected when theirs is over.
+void Sessions::note_burst() {
+    loop_.assert_here();
+    if (budget_.used() >= options_.burst_bytes) give_back_later();
+}
+
 // A burst is over when its connections close. Once is enough for those of the next seconds.
 void Sessions::give_back_later() {
     if (options_.give_back_memory == nullptr || draining_ || give_back_timer_.is_set()) return;
@@ -146,6 +152,7 @@ void Sessions::give_back_later() {
         loop_.assert_here();
         gave_back_ = loop_.clock().mono();
         options_.give_back_memory();
+        note_burst();  // it goes on
     });
 }
 

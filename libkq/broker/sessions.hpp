@@ -29,9 +29,11 @@ struct SessionOptions {
     std::uint64_t output_bytes_max = 256u << 20;     // unsent, then the connection is closed
     std::uint64_t output_bytes_pause = 1u << 20;     // unsent, then nothing new is started
     std::size_t produce_pipeline_max = 8;
-    // Called some seconds after connections closed, at most once in give_back_interval: what they
-    // left may go back to the machine. Null: nobody is interested.
+    // Called some seconds after connections closed, or after requests that held burst_bytes
+    // together, at most once in give_back_interval: what they left may go back to the machine.
+    // Null: nobody is interested.
     std::function<void()> give_back_memory;
+    std::uint64_t burst_bytes = 16u << 20;
     Millis give_back_delay{5'000};
     Millis give_back_interval{30'000};
     LogLimiter* strangers = nullptr;  // of lines on who speaks TLS or HTTP here; null: no lines
@@ -80,6 +82,7 @@ private:
     // --- of Session
     void wait_for_memory(Session& session, bool holds_some);
     void forget(Session& session);
+    void note_burst();
     void count_closed(const char* reason);
     const std::shared_ptr<const MetadataState>& image() const {
         loop_.assert_here();

@@ -27,7 +27,8 @@ QuorumNode::QuorumNode(QuorumSeams seams, QuorumNodeOptions options,
       listener_(listener),
       timer_(loop_),
       sync_timer_(loop_),
-      note_timer_(loop_) {}
+      note_timer_(loop_),
+      state_timer_(loop_) {}
 
 QuorumNode::~QuorumNode() = default;
 
@@ -143,14 +144,27 @@ void QuorumNode::act(QuorumOutputs outputs) {
 
 void QuorumNode::persist(const ElectionState& state) {
     state_file_.election = state;
+    write_state_file();
+}
+
+// For lack of room, or of descriptors, it is tried again: until the disk has it, nobody hears of
+// the vote, and nothing is lost but time.
+void QuorumNode::write_state_file() {
     auto written = std::make_shared<Status>(done());
     auto file = state_file_;
     run_on_pool([&files = files_, path = options_.directory + "/quorum-state", written,
                  file = std::move(file)] { *written = write_quorum_state(files, path, file); },
                 [this, written] {
                     loop_.assert_here();
-                    if (!written->ok()) return fail(written->error());
-                    step(ElectionPersisted{});
+                    if (written->ok()) return step(ElectionPersisted{});
+                    if (!is_shortage(written->code())) return fail(written->error());
+                    if (stopping_ || failed_) return;
+                    logger_.warn("quorum-state cannot be written; it is tried again",
+                                 {kv("error", written->error())});
+                    state_timer_.set_after(sync_retry_interval, [this] {
+                        loop_.assert_here();
+                        write_state_file();
+                    });
                 });
 }
 
@@ -462,6 +476,7 @@ void QuorumNode::stop(Callback<void(Status)> on_stopped) {
     timer_.cancel();
     sync_timer_.cancel();
     note_timer_.cancel();
+    state_timer_.cancel();
     if (quorum_ != nullptr && !failed_) step(QuorumShutdown{});
     close_if_idle();
 }

@@ -102,6 +102,7 @@ private:
     void step(QuorumInput input) KQ_ON(loop_);
     void act(QuorumOutputs outputs) KQ_ON(loop_);
     void persist(const ElectionState& state) KQ_ON(loop_);
+    void write_state_file() KQ_ON(loop_);
     void append_leader_change(const LeaderChange& change) KQ_ON(loop_);
     Status write(ByteView batch, Epoch epoch, Offset end) KQ_ON(loop_);
     void sync() KQ_ON(loop_);
@@ -156,6 +157,7 @@ private:
     Timer timer_ KQ_OWNED_BY(loop_);
     Timer sync_timer_ KQ_OWNED_BY(loop_);
     Timer note_timer_ KQ_OWNED_BY(loop_);
+    Timer state_timer_ KQ_OWNED_BY(loop_);
     Callback<void(Status)> on_stopped_ KQ_OWNED_BY(loop_);
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     bool closing_ KQ_OWNED_BY(loop_) = false;

@@ -304,6 +304,35 @@ TEST_CASE("a disk that fills up refuses producers before it is full", "[broker][
     }
 }
 
+TEST_CASE("a log that finds no descriptor is opened once there is one", "[broker]") {
+    BrokerWorld world;
+    REQUIRE(world.create("t") == Errc::none);
+    REQUIRE(code_of(world.send("t", 0, {"first"})) == Errc::none);
+    const bool is_new = GENERATE(true, false);
+    auto& disk = world.node.disk();
+    const std::string topic = is_new ? "u" : "t";
+    if (!is_new) world.node.kill();
+    disk.take_descriptors("/data/" + topic + "-0" + log_file);
+    if (is_new) {
+        REQUIRE(world.create("u") == Errc::none);
+    } else {
+        world.start();
+    }
+    world.world.run_for(20s);
+    CHECK(code_of(world.send(topic, 0, {"too early"})) == Errc::kafka_storage_error);
+    CHECK(world.node.metric("kq_offline_partitions") == 1);
+    CHECK(world.node.failure() == std::nullopt);
+    CHECK_FALSE(world.sink.contains("a log directory is offline"));
+    if (is_new) CHECK(world.values("t", 0) == Values{"first"});
+
+    disk.clear_faults();
+    REQUIRE(world.until([&] { return world.node.metric("kq_offline_partitions") == 0; }));
+    CHECK(code_of(world.send(topic, 0, {"in time"})) == Errc::none);
+    CHECK(world.values(topic, 0) == (is_new ? Values{"in time"} : Values{"first", "in time"}));
+    REQUIRE(world.stop());
+    CHECK(world.node.stopped_cleanly());
+}
+
 TEST_CASE("a disk without any room at all breaks nothing", "[broker][disk_full]") {
     BrokerWorld world;
     REQUIRE(world.create("t") == Errc::none);

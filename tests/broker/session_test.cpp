@@ -518,6 +518,51 @@ TEST_CASE("memory goes back once after connections closed, not again and not whi
     CHECK(given_back == 2);
 }
 
+TEST_CASE("memory goes back after a burst of clients that stay", "[broker][I34]") {
+    int given_back = 0;
+    SessionOptions options;
+    options.give_back_memory = [&given_back] { ++given_back; };
+    options.burst_bytes = 2'000'000;
+    Scene scene(options);
+    std::vector<std::unique_ptr<Talker>> clients;
+    const auto burst = [&](int requests) {
+        for (int i = 0; i < requests; ++i) {
+            if (clients.size() <= static_cast<std::size_t>(i)) clients.push_back(scene.connect());
+            clients[static_cast<std::size_t>(i)]->say(
+                request(produce, i, std::string(1'000'000, 'x')));
+        }
+        const auto first = scene.handler.kept.size();
+        REQUIRE(scene.until([&] {
+            return scene.handler.kept.size() == first + static_cast<std::size_t>(requests);
+        }));
+        return first;
+    };
+    const auto answer_from = [&](std::size_t first) {
+        for (auto i = first; i < scene.handler.kept.size(); ++i)
+            scene.handler.answer(i);
+        scene.world.run_for(1s);
+        CHECK(scene.budget.used() == 0);
+    };
+    answer_from(burst(1));
+    scene.world.run_for(60s);
+    CHECK(given_back == 0);  // that was no burst
+    auto held = burst(4);
+    answer_from(held);
+    scene.world.run_for(5s);
+    CHECK(given_back == 1);
+    scene.world.run_for(300s);
+    CHECK(given_back == 1);
+    held = burst(4);
+    scene.world.run_for(100s);  // it holds its memory for long
+    answer_from(held);
+    const auto before = given_back;
+    scene.world.run_for(60s);
+    CHECK(given_back == before + 1);
+    scene.world.run_for(300s);
+    CHECK(given_back == before + 1);
+    CHECK(scene.over == 0);
+}
+
 TEST_CASE("draining answers what is under way and starts nothing", "[broker]") {
     Scene scene;
     auto idle = scene.connect();

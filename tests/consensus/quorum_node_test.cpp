@@ -105,6 +105,42 @@ TEST_CASE("a full disk refuses one append and no more", "[quorum]") {
     CHECK_FALSE(world.listener().failure);
 }
 
+TEST_CASE("a vote that finds no room on the disk, or no descriptor, is tried again", "[quorum]") {
+    NodeWorld world;
+    world.format();
+    world.lead();
+    world.stop();
+    REQUIRE(world.start().ok());
+    if (GENERATE(true, false)) {
+        world.files.set_capacity(world.files.used_bytes());
+    } else {
+        world.files.take_descriptors(directory + "/quorum-state.tmp");
+    }
+    world.scheduler.run_for(20s);  // the election would be over long ago
+    CHECK_FALSE(world.listener().failure);
+    CHECK_FALSE(world.listener().led);
+    world.files.clear_faults();
+    REQUIRE(world.scheduler.run_until([&] { return world.listener().led.has_value(); }, minute));
+    REQUIRE(world.append({"after it"}).ok());
+    world.settle();
+    CHECK(world.listener().records.back() == "after it");
+    world.stop();
+}
+
+TEST_CASE("a node stops while its vote waits for room", "[quorum]") {
+    NodeWorld world;
+    world.format();
+    REQUIRE(world.start().ok());
+    world.files.set_capacity(world.files.used_bytes());
+    world.scheduler.run_for(20s);
+    CHECK_FALSE(world.listener().led);
+    bool stopped = false;
+    world.node().stop([&](const Status&) { stopped = true; });
+    REQUIRE(world.scheduler.run_until([&] { return stopped; }, minute));
+    world.files.clear_faults();
+    world.scheduler.run_for(20s);
+}
+
 TEST_CASE("a voter that moved says so in the log", "[quorum]") {
     NodeWorld world;
     world.format();
