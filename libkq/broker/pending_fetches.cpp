@@ -590,18 +590,17 @@ wire::FetchResponse::PartitionData PendingFetches::answer_of(Fetch& fetch, Slot&
     return data;
 }
 
-// KIP-951: who leads now.
+// KIP-951: who leads now. The field is there from version 12 on, and Kafka leaves it empty
+// before 16.
 void PendingFetches::add_leader(const Fetch& fetch, const Slot& slot,
                                 wire::FetchResponse::PartitionData& data,
                                 wire::FetchResponse& response) {
-    if (fetch.version < 12) return;
+    if (fetch.version < 16) return;
     const auto* partition = fetch.image->partition(slot.id);
     if (partition == nullptr) return;
     data.current_leader.leader_id = partition->leader.value;
     data.current_leader.leader_epoch = partition->leader_epoch.value;
-    if (fetch.version >= 16) {
-        add_endpoint(*fetch.image, partition->leader, fetch.listener, response.node_endpoints);
-    }
+    add_endpoint(*fetch.image, partition->leader, fetch.listener, response.node_endpoints);
 }
 
 void PendingFetches::answer(Fetch& fetch) {

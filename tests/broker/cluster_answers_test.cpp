@@ -174,7 +174,24 @@ TEST_CASE("all topics, none, by name, by id", "[broker]") {
     CHECK(found.topics[0].name == "a");
     CHECK(found.topics[1].error_code == 100);
     CHECK_FALSE(found.topics[1].name);
-    CHECK(cluster.metadata(by_id, 10).topics[0].error_code == 42);  // not before version 12
+    // Not before version 12: the code on every topic, and nothing else (Kafka's getErrorResponse).
+    by_id.topics->push_back({Uuid{}, "a"});
+    for (const int version : {10, 11}) {
+        CAPTURE(version);
+        auto refused = cluster.metadata(by_id, version);
+        REQUIRE(refused.topics.size() == 3);
+        for (const auto& topic : refused.topics) {
+            CHECK(topic.error_code == 42);
+            CHECK(topic.partitions.empty());
+        }
+        CHECK(refused.topics[0].name == "");
+        CHECK(refused.topics[0].topic_id == id);
+        CHECK(refused.topics[2].name == "a");
+        CHECK(refused.brokers.empty());
+        CHECK_FALSE(refused.cluster_id.has_value());
+        CHECK(refused.controller_id == -1);
+        CHECK(cluster.metadata(named({"a"}), version).brokers.size() == 2);
+    }
     CHECK(cluster.created.empty());
 }
 

@@ -204,7 +204,15 @@ TEST_CASE("an old epoch is fenced, an old history is told where it ends", "[brok
     auto request = world.fetch_request("t", {0}, 0);
     request.topics[0].partitions[0].current_leader_epoch = 0;
     CHECK(fetch_one(world, request).error_code == code(Errc::fenced_leader_epoch));
-    CHECK(fetch_one(world, request).current_leader.leader_epoch == 5);
+    // Who leads is told from version 16 on, as Kafka does, though the field is there before.
+    CHECK(fetch_one(world, request).current_leader.leader_epoch == -1);
+    auto by_id = request;
+    by_id.topics[0].topic_id = world.state.topic("t")->id();
+    CHECK(fetch_one(world, by_id, 15).current_leader.leader_epoch == -1);
+    const auto told = fetch_one(world, by_id, 16);
+    CHECK(told.error_code == code(Errc::fenced_leader_epoch));
+    CHECK(told.current_leader.leader_epoch == 5);
+    CHECK(told.current_leader.leader_id == 1);
 
     request.topics[0].partitions[0].current_leader_epoch = 5;
     request.topics[0].partitions[0].last_fetched_epoch = 0;

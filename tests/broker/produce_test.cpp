@@ -382,6 +382,25 @@ TEST_CASE("partitions on several loops are all answered", "[broker][produce]") {
     CHECK(world.watch_count() == 0);
 }
 
+TEST_CASE("no records at all are refused, and the rest is written", "[broker][produce]") {
+    // Kafka 4.3 never answers such a request.
+    DataWorld world;
+    world.create_topic("t", 2);
+    const Bytes batch = make_batch({"x"});
+    auto request = world.produce_request("t", 0, batch);
+    request.topic_data[0].partition_data.push_back({1, wire::Records()});
+    Client client;
+    auto answer = world.produce(client, request);
+    world.wait(answer);
+    REQUIRE(answer->here());
+    const auto& partitions = answer->response->responses[0].partition_responses;
+    REQUIRE(partitions.size() == 2);
+    CHECK(partitions[0].error_code == 0);
+    CHECK(partitions[1].error_code == wire_code(Errc::invalid_record));
+    CHECK(world.read("t", 0).size() == 1);
+    CHECK(world.read("t", 1).empty());
+}
+
 TEST_CASE("acks=all that is not safe in time is answered as unknown", "[broker][produce]") {
     DataWorld world;
     world.create_topic("t", 1, {{"min.insync.replicas", "1"}});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/api/03_metadata.hpp"
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -68,12 +69,8 @@ ResponseTopic answer_one(const Asked& asked, const MetadataRequest::MetadataRequ
         unknown.name = std::nullopt;
         return unknown;
     }
-    // Only a request by id may leave the name out, and before version 12 there is none by id.
-    if (!wanted.name || !wanted.topic_id.is_zero()) {
-        auto invalid = refused(wanted, Errc::invalid_request);
-        if (asked.version < 12) invalid.name = wanted.name.value_or("");
-        return invalid;
-    }
+    // Only a request by id may leave the name out.
+    if (!wanted.name) return refused(wanted, Errc::invalid_request);
     if (!check_topic_name(*wanted.name).ok()) {
         return refused(wanted, Errc::invalid_topic_exception);
     }
@@ -82,10 +79,32 @@ ResponseTopic answer_one(const Asked& asked, const MetadataRequest::MetadataRequ
     return refused(wanted, Errc::unknown_topic_or_partition);
 }
 
+// Versions 10 and 11 have a field for ids, and no meaning for it: Kafka refuses the whole request
+// with the code on every topic, and says nothing else.
+bool asks_by_id_too_early(const MetadataRequest& request, int version) {
+    if (version >= 12 || !request.topics) return false;
+    return std::any_of(request.topics->begin(), request.topics->end(), [](const auto& wanted) {
+        return !wanted.name || !wanted.topic_id.is_zero();
+    });
+}
+
+MetadataResponse all_refused(const MetadataRequest& request) {
+    MetadataResponse response;
+    for (const auto& wanted : *request.topics) {
+        auto& topic = response.topics.emplace_back(refused(wanted, Errc::invalid_request));
+        topic.name = wanted.name.value_or("");
+    }
+    return response;
+}
+
 }  // namespace
 
 void handle_metadata(RequestContext& context, const wire::MetadataRequest& request,
                      MetadataNeeds& needs, Reply<wire::MetadataResponse> reply) {
+    if (asks_by_id_too_early(request, context.api_version)) {
+        std::move(reply).send(all_refused(request));
+        return;
+    }
     const auto& image = *context.image;
     Asked asked{context, image, context.api_version, request.include_topic_authorized_operations};
     MetadataResponse response;

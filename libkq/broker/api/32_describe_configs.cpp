@@ -30,7 +30,8 @@ DescribedEntry describe(const ConfigDef& def, std::optional<std::string> value, 
     entry.name = std::string(def.name);
     entry.value = def.is_sensitive() ? std::nullopt : std::move(value);
     entry.read_only = read_only;
-    entry.config_source = static_cast<std::int8_t>(origins.front().source);
+    entry.config_source = static_cast<std::int8_t>(origins.empty() ? ConfigSource::default_config
+                                                                   : origins.front().source);
     entry.is_sensitive = def.is_sensitive();
     entry.config_type = static_cast<std::int8_t>(def.type);
     entry.documentation = std::nullopt;
@@ -42,6 +43,21 @@ DescribedEntry describe(const ConfigDef& def, std::optional<std::string> value, 
         }
     }
     return entry;
+}
+
+// What Kafka shows of a topic's setting: its own value, then what the broker has of the first
+// synonym and what comes behind that. Where only another synonym (log.roll.hours, in another unit)
+// has a value, or none is the broker's, nothing stands there, and the source is the default.
+std::vector<ConfigOrigin> shown_origins(const ConfigDef& def, std::vector<ConfigOrigin> origins) {
+    const auto synonym = def.synonyms.substr(0, def.synonyms.find(' '));
+    const auto of_broker = std::find_if(origins.begin(), origins.end(), [](const auto& origin) {
+        return origin.source != ConfigSource::dynamic_topic;
+    });
+    const auto shown = std::find_if(of_broker, origins.end(), [&](const auto& origin) {
+        return !synonym.empty() && origin.name == synonym;
+    });
+    origins.erase(of_broker, shown);
+    return origins;
 }
 
 Status describe_topic(const MetadataState& image, const BrokerConfigs& broker,
@@ -57,8 +73,9 @@ Status describe_topic(const MetadataState& image, const BrokerConfigs& broker,
     for (const auto& def : topic_config_defs()) {
         if (!is_asked_for(resource, def.name)) continue;
         if (def.internal && !own.is_set(def.name)) continue;
-        result.configs.push_back(describe(def, effective.optional_text(def.name), false,
-                                          topic_config_origins(def.name, own, broker), request));
+        result.configs.push_back(
+            describe(def, effective.optional_text(def.name), false,
+                     shown_origins(def, topic_config_origins(def.name, own, broker)), request));
     }
     return done();
 }
