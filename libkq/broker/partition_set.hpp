@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,7 +61,8 @@ public:
 
     // Reconciles with an image. `on_applied` runs when every partition that `delta` gave to this
     // loop is open or has failed to open: opening blocks, and is done on the pool.
-    void apply(const MetadataImage& image, const MetadataDelta& delta, Task on_applied);
+    void apply(const MetadataImage& image, std::shared_ptr<const MetadataDelta> delta,
+               Task on_applied);
 
     // Stages the batches; they are written at the end of this turn.
     void append(AppendMessage message);
@@ -93,8 +95,15 @@ private:
     struct PendingLocate;
     struct SyncChunk;
     struct Opening;
+    struct Reconciling;
+    struct PartitionChange {
+        TopicIdPartition id;
+        const std::string* topic = nullptr;  // null: it was deleted
+    };
 
     // --- reconciling (partition_set_apply.cpp)
+    void reconcile() KQ_ON(loop_);
+    void reconcile(Reconciling& change, const PartitionChange& what) KQ_ON(loop_);
     // `settings` are there where the partition is new.
     void host(const TopicIdPartition& id, const TopicPartition& name,
               const PartitionRegistration& registration,
@@ -186,6 +195,7 @@ private:
     std::unordered_map<TopicIdPartition, Hosted*> by_id_ KQ_OWNED_BY(loop_);
     std::vector<DirectoryState> directory_states_ KQ_OWNED_BY(loop_);
     MetadataImage image_ KQ_OWNED_BY(loop_);
+    std::deque<std::unique_ptr<Reconciling>> changes_ KQ_OWNED_BY(loop_);  // images under way
 
     BatchValidator validator_ KQ_OWNED_BY(loop_);
 

@@ -14,6 +14,7 @@ namespace {
 
 // A log that could not be opened for lack of room, or of descriptors, is tried again so often.
 constexpr Millis reopen_interval{5'000};
+constexpr std::size_t partitions_per_turn_max = 1'000;
 
 PartitionAssignment assignment_of(const PartitionRegistration& partition) {
     PartitionAssignment assignment;
@@ -37,40 +38,71 @@ LogOptions log_options_for(const TopicSettings& settings, const TopicIdPartition
 
 }  // namespace
 
-void PartitionSet::apply(const MetadataImage& image, const MetadataDelta& delta, Task on_applied) {
+void PartitionSet::apply(const MetadataImage& image, std::shared_ptr<const MetadataDelta> delta,
+                         Task on_applied) {
     loop_.assert_here();
-    auto ticket = std::make_shared<Opening>(std::move(on_applied));
+    auto change = std::make_unique<Reconciling>();
+    change->ticket = std::make_shared<Opening>(std::move(on_applied));
     if (stopping_) return;
-    image_ = image;
-    for (const auto& [topic_id, deletion] : delta.deleted_topics) {
+    change->image = image;
+    const auto note = [&](const TopicIdPartition& id, const std::string* topic) {
+        if (owner_of(id, options_.loops) == options_.index)
+            change->partitions.push_back({id, topic});
+    };
+    for (const auto& [topic_id, deletion] : delta->deleted_topics) {
         for (std::int32_t i = 0; i < deletion.partition_count; ++i) {
-            drop({topic_id, PartitionIndex{i}});
+            note({topic_id, PartitionIndex{i}}, nullptr);
         }
     }
-    for (const auto& [topic_id, change] : delta.changed_topics) {
-        std::optional<TopicSettings> settings;  // the same for all its partitions
-        for (const PartitionIndex index : change.partitions) {
-            const TopicIdPartition id{topic_id, index};
-            if (owner_of(id, options_.loops) != options_.index) continue;
-            const PartitionRegistration* partition = image->partition(id);
-            if (partition == nullptr || !partition->is_replica(options_.broker)) {
-                drop(id);
-                continue;
-            }
-            if (!settings.has_value() && lookup(id) == nullptr) {
-                settings = settings_.settings_of(*image, change.name);
-            }
-            host(id, {change.name, index}, *partition, settings, ticket);
-        }
+    for (const auto& [topic_id, changed] : delta->changed_topics) {
+        for (const PartitionIndex index : changed.partitions)
+            note({topic_id, index}, &changed.name);
     }
-    reconfigure(delta);
+    change->delta = std::move(delta);
+    changes_.push_back(std::move(change));
+    if (changes_.size() == 1) reconcile();
+}
+
+// Some thousand partitions would hold up everybody on this loop: they are taken in over several
+// turns, images one after the other.
+void PartitionSet::reconcile() {
+    std::size_t left = partitions_per_turn_max;
+    while (!changes_.empty()) {
+        Reconciling& change = *changes_.front();
+        image_ = change.image;
+        for (; change.next < change.partitions.size() && left > 0; ++change.next, --left) {
+            reconcile(change, change.partitions[change.next]);
+        }
+        if (change.next < change.partitions.size()) break;
+        reconfigure(*change.delta);
+        changes_.pop_front();
+    }
+    if (!changes_.empty()) {
+        job_started();
+        loop_.post([this] {
+            loop_.assert_here();
+            if (stopping_) changes_.clear();
+            reconcile();
+            job_ended();
+        });
+    }
     // A broker without partitions is quiet.
-    if (!hosted_.empty() && !retention_timer_.is_set()) {
+    if (!hosted_.empty() && !retention_timer_.is_set() && !stopping_) {
         retention_timer_.set_after(options_.retention_check_interval, [this] {
             loop_.assert_here();
             check_retention();
         });
     }
+}
+
+void PartitionSet::reconcile(Reconciling& change, const PartitionChange& what) {
+    const auto* partition = what.topic == nullptr ? nullptr : change.image->partition(what.id);
+    if (partition == nullptr || !partition->is_replica(options_.broker)) return drop(what.id);
+    if (lookup(what.id) == nullptr && change.settings_of != what.topic) {
+        change.settings_of = what.topic;
+        change.settings = settings_.settings_of(*change.image, *what.topic);
+    }
+    host(what.id, {*what.topic, what.id.partition}, *partition, change.settings, change.ticket);
 }
 
 void PartitionSet::host(const TopicIdPartition& id, const TopicPartition& name,

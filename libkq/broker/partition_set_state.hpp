@@ -20,6 +20,17 @@ struct PartitionSet::Opening {
     Task on_applied;
 };
 
+// An image, and how far it is taken in.
+struct PartitionSet::Reconciling {
+    MetadataImage image;
+    std::shared_ptr<const MetadataDelta> delta;  // keeps the names that `partitions` point to
+    std::vector<PartitionChange> partitions;     // of this loop
+    std::size_t next = 0;                        // of them
+    std::shared_ptr<Opening> ticket;
+    const std::string* settings_of = nullptr;  // the same for all partitions of a topic
+    std::optional<TopicSettings> settings;
+};
+
 struct PartitionSet::Hosted {
     Hosted(Loop& loop, TopicIdPartition id, TopicPartition name, BrokerId self,
            const TopicSettings& settings, Gauge& watches)

@@ -64,6 +64,7 @@ public:
     // Publishes what was changed and waits until it is applied.
     void publish();
     bool applied() const { return applied_; }
+    bool waits_until_applied = true;
 
     // --- the process
     void start();

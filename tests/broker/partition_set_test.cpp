@@ -460,3 +460,44 @@ TEST_CASE("a full disk at the making of a topic is got over", "[broker][partitio
     world.world.run_for(10s);
     CHECK(world.send("second", 0, make_batch({"x"})).error_code == 0);
 }
+
+TEST_CASE("thousands of partitions are taken in over several turns, images in order", "[broker]") {
+    DataWorld world;
+    world.create_topic("few");
+    world.waits_until_applied = false;
+    world.create_topic("many", 2500);
+    std::int64_t before = 1;
+    int turns = 0;
+    while (!world.applied()) {
+        REQUIRE(world.world.step());
+        const auto now = world.metrics.value("kq_partitions");
+        CHECK(now - before <= 1000);
+        turns += now > before ? 1 : 0;
+        before = now;
+    }
+    CHECK(before == 2501);
+    CHECK(turns == 3);
+    // What was said before these are there is done before them.
+    world.create_topic("more", 1500);
+    world.delete_topic("many");
+    world.delete_topic("more");
+    world.create_topic("last", 3);
+    REQUIRE(
+        world.world.run_until([&] { return world.metrics.value("kq_partitions") > 3900; }, 60s));
+    REQUIRE(world.world.run_until([&] { return world.metrics.value("kq_partitions") == 4; }, 60s));
+    world.run_turns();
+    CHECK(world.metrics.value("kq_partitions") == 4);
+    CHECK(world.stop());
+}
+
+TEST_CASE("a broker stops while thousands of partitions are taken in", "[broker]") {
+    DataWorld world;
+    world.waits_until_applied = false;
+    world.create_topic("many", 2500);
+    REQUIRE(world.world.run_until([&] { return world.metrics.value("kq_partitions") > 0; }, 10s));
+    CHECK(world.stop());
+    world.waits_until_applied = true;
+    world.start();
+    world.publish();
+    CHECK(world.metrics.value("kq_partitions") == 2500);
+}
