@@ -2,6 +2,7 @@
 #include "production.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "cli/json_text.hpp"
@@ -486,9 +487,13 @@ int Production::tell_failures(bool late) {
     if (const auto& met = producer_->first_trouble(); met && met->code != first.code) {
         problem.tries.push_back("kq explain " + std::string(name_of(met->code)));
     }
-    if (first.code == Errc::policy_violation &&
-        first.message.find("kq.producer.ids.max") != std::string::npos) {
-        problem.tries = {"kq-broker -X kq.producer.ids.max=1000000   # on the broker"};
+    for (const char* raised :
+         {"kq.producer.ids.max=1000000", "kq.producer.ids.total.max=10000000"}) {
+        const std::string name(raised, std::strchr(raised, '='));
+        if (first.code != Errc::policy_violation || first.message.find(name) == std::string::npos) {
+            continue;
+        }
+        problem.tries = {std::string("kq-broker -X ") + raised + "   # on the broker"};
     }
     if (first.code == Errc::message_too_large) {
         problem.tries = {

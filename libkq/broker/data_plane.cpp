@@ -10,7 +10,12 @@ DataPlane::DataPlane(const ByOpen&, DataPlaneSeams seams, BrokerId broker,
     : seams_(std::move(seams)),
       broker_(broker),
       config_(config),
-      settings_(broker, std::move(config)) {}
+      producers_(std::make_shared<ProducerRoom>(
+          static_cast<std::uint64_t>(config->integer("kq.producer.ids.total.max")))),
+      producers_gauge_(seams_.metrics.observe(
+          "kq_producer_ids", "Producer ids that partitions remember, counted for each of them.",
+          [producers = producers_] { return static_cast<std::int64_t>(producers->used()); })),
+      settings_(broker, std::move(config), producers_) {}
 
 DataPlane::~DataPlane() = default;
 
@@ -94,7 +99,7 @@ void DataPlane::apply(MetadataImage image, std::shared_ptr<const MetadataDelta> 
     for (std::size_t i = 0; i < sets_.size(); ++i) {
         PartitionSet& set = *sets_[i];
         set.loop().post([this, i, &set, image, delta, applying, on_loop] {
-            set.apply(image, *delta, [this, applying] {
+            set.apply(image, delta, [this, applying] {
                 seams_.control.post([applying] {
                     if (--applying->left == 0) applying->on_applied();
                 });

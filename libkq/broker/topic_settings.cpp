@@ -83,8 +83,9 @@ LogOptions log_options(const ConfigSet& topic, const ConfigSet& broker) {
 
 }  // namespace
 
-TopicSettingsSource::TopicSettingsSource(BrokerId broker, std::shared_ptr<const ConfigSet> file)
-    : broker_(broker), file_(std::move(file)) {
+TopicSettingsSource::TopicSettingsSource(BrokerId broker, std::shared_ptr<const ConfigSet> file,
+                                         std::shared_ptr<ProducerRoom> producers)
+    : broker_(broker), file_(std::move(file)), producers_(std::move(producers)) {
     KQ_CHECK(file_ != nullptr);
 }
 
@@ -96,6 +97,7 @@ TopicSettings TopicSettingsSource::settings_of(const MetadataState& image,
     TopicSettings settings;
     settings.partition = partition_settings(effective);
     settings.log = log_options(effective, broker.effective());
+    settings.log.producer_room = producers_;
     settings.segment_jitter_max = effective.duration("segment.jitter.ms");
     settings.delete_delay = effective.duration("file.delete.delay.ms");
     return settings;

@@ -71,6 +71,11 @@ Result<std::optional<ProducerBatch>> ProducerTable::check(
                                                      " producer ids, as many as "
                                                      "kq.producer.ids.max allows"};
         }
+        if (share_.is_full()) {
+            return Error{Errc::policy_violation,
+                         "the partitions of this broker remember as many producer ids as "
+                         "kq.producer.ids.total.max allows"};
+        }
         if (first_of_new_producer_is_zero && batch.base_sequence.value > 0) {
             return out_of_order(batch, "nothing of it is known");
         }
@@ -119,6 +124,7 @@ ProducerEntry& ProducerTable::entry_for(ProducerId producer, ProducerEpoch epoch
         entry.epoch = epoch;
     }
     entry.last_seen = now;
+    share_.take(entries_.size());
     return entry;
 }
 
@@ -174,9 +180,11 @@ void ProducerTable::advance_high_watermark(Offset high_watermark) {
 }
 
 std::size_t ProducerTable::expire(MonoTime now, Millis silence) {
-    return std::erase_if(entries_, [&](const auto& item) {
+    const auto expired = std::erase_if(entries_, [&](const auto& item) {
         return item.second.transaction_start == no_offset && now - item.second.last_seen >= silence;
     });
+    share_.take(entries_.size());
+    return expired;
 }
 
 const ProducerEntry* ProducerTable::find(ProducerId producer) const {
@@ -195,6 +203,7 @@ std::vector<ProducerId> ProducerTable::producers() const {
 
 void ProducerTable::clear() {
     entries_.clear();
+    share_.take(0);
     open_.clear();
     unreplicated_.clear();
 }
@@ -205,9 +214,11 @@ void ProducerTable::restore(ProducerId producer, const std::optional<ProducerEnt
     }
     if (!entry) {
         entries_.erase(producer);
+        share_.take(entries_.size());
         return;
     }
     entries_[producer] = *entry;
+    share_.take(entries_.size());
     if (entry->transaction_start != no_offset) {
         open_.emplace(entry->transaction_start, producer);
         unreplicated_.erase(entry->transaction_start);

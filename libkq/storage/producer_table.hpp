@@ -7,13 +7,16 @@
 //          marker, the first offset of the open transaction; a newer epoch empties the batches
 // owner    the loop of the partition
 // errors   out_of_order_sequence_number, invalid_producer_epoch, invalid_txn_state,
-//          transaction_coordinator_fenced, policy_violation (too many producers)
+//          transaction_coordinator_fenced, policy_violation (too many producers, of the partition
+//          or of the broker)
 // source   docs/formats.md, "Producer snapshots"; KIP-98, KIP-360, KIP-890
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <unordered_map>
@@ -100,9 +103,45 @@ struct CompletedTransaction {
     bool aborted = false;
 };
 
+// How many producers all tables of a broker remember together, and may. Any thread; tables that
+// look at the same time may go past the limit by one each.
+class ProducerRoom {
+public:
+    explicit ProducerRoom(std::uint64_t producers_max) : producers_max_(producers_max) {}
+
+    std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+    bool is_full() const { return used() >= producers_max_; }
+
+    // What one table takes of it; given back when it dies.
+    class Share {
+    public:
+        explicit Share(std::shared_ptr<ProducerRoom> room) : room_(std::move(room)) {}
+        Share(Share&& other) noexcept
+            : room_(std::move(other.room_)), taken_(std::exchange(other.taken_, 0)) {}
+        Share& operator=(Share&&) = delete;
+        ~Share() { take(0); }
+
+        bool is_full() const { return room_ != nullptr && room_->is_full(); }
+        void take(std::uint64_t producers) {
+            if (room_ != nullptr) room_->used_ += producers - taken_;  // wraps back where it falls
+            taken_ = producers;
+        }
+
+    private:
+        std::shared_ptr<ProducerRoom> room_;
+        std::uint64_t taken_ = 0;
+    };
+
+private:
+    const std::uint64_t producers_max_;
+    std::atomic<std::uint64_t> used_{0};
+};
+
 class ProducerTable {
 public:
-    explicit ProducerTable(std::uint32_t producers_max = 100'000) : producers_max_(producers_max) {}
+    explicit ProducerTable(std::uint32_t producers_max = 100'000,
+                           std::shared_ptr<ProducerRoom> room = nullptr)
+        : producers_max_(producers_max), share_(std::move(room)) {}
 
     // What a leader decides about a client's batch: the stored batch that it repeats, or nothing
     // when it may be appended, or why it may not. Changes nothing.
@@ -143,6 +182,7 @@ private:
     ProducerEntry& entry_for(ProducerId producer, ProducerEpoch epoch, MonoTime now);
 
     std::uint32_t producers_max_;
+    ProducerRoom::Share share_;
     std::unordered_map<ProducerId, ProducerEntry> entries_;
     std::map<Offset, ProducerId> open_;                    // by first offset
     std::map<Offset, CompletedTransaction> unreplicated_;  // by first offset

@@ -185,6 +185,41 @@ TEST_CASE("the table is bounded", "[storage][producers]") {
     CHECK(table.check(batch(0, 1)).code() == Errc::policy_violation);
 }
 
+TEST_CASE("tables share a bound, and give back what they forget", "[storage][producers]") {
+    auto room = std::make_shared<ProducerRoom>(3);
+    const auto of = [](int id) {
+        auto append = batch(0, 1);
+        append.producer = ProducerId{id};
+        return append;
+    };
+    ProducerTable one(100, room);
+    {
+        ProducerTable other(100, room);
+        one.apply(of(1), now);
+        one.apply(of(1), now);  // known already
+        other.apply(of(1), now);
+        CHECK(room->used() == 2);
+        CHECK(one.check(of(2)).ok());
+        other.apply(of(2), now);
+        CHECK(room->used() == 3);
+        CHECK(one.check(of(3)).code() == Errc::policy_violation);
+        CHECK(other.check(of(1)).ok());  // who is known goes on
+        CHECK(other.expire(now + Millis{1000}, Millis{1000}) == 2);
+        CHECK(room->used() == 1);
+        CHECK(one.check(of(3)).ok());
+        other.apply(of(4), now);
+        other.restore(ProducerId{4}, std::nullopt);
+        CHECK(room->used() == 1);
+        other.apply(of(5), now);
+        other.clear();
+        CHECK(room->used() == 1);
+        other.apply(of(6), now);
+    }
+    CHECK(room->used() == 1);  // the other is gone
+    auto moved = std::move(one);
+    CHECK(room->used() == 1);
+}
+
 TEST_CASE("an undone append leaves no trace", "[storage][producers]") {
     ProducerTable table;
     table.apply(in_transaction(batch(0, 1, 0, 5)), now);

@@ -611,6 +611,19 @@ def test_a_limit_of_producer_ids_names_its_setting(t):
     t.contains(ran.err, "  try: kq-broker -X kq.producer.ids.max=1000000")
 
 
+def test_producer_ids_of_all_partitions_are_bounded_together(t):
+    process, address = started(t, "--ephemeral", "-X", "kq.producer.ids.total.max=2")
+    for topic in ["x", "y", "z"]:
+        t.status(t.run("kq-topics", "create", topic, "-b", address), 0)
+    for topic in ["x", "y"]:
+        t.status(t.run("kq-produce", topic, "-b", address, stdin="a\n"), 0)
+    ran = t.status(t.run("kq-produce", "z", "-b", address, stdin="b\n"), 4)
+    t.contains(ran.err, "kq.producer.ids.total.max")
+    t.contains(ran.err, "  try: kq-broker -X kq.producer.ids.total.max=10000000")
+    t.status(t.run("kq-topics", "delete", "x", "-b", address, "-y"), 0)
+    t.status(t.run("kq-produce", "z", "-b", address, stdin="b\n"), 0)
+
+
 def test_a_lack_of_descriptors_is_no_failed_disk(t):
     data = os.path.join(t.directory, "data")
     process, address = started(t, "--data", data, "-X",
