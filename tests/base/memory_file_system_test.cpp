@@ -212,3 +212,37 @@ TEST_CASE("reads and writes fail on request, and bits flip", "[base]") {
     files.flip_bit("/f", 1, 0);
     CHECK(content(files, "/f") == "acc");
 }
+
+TEST_CASE("directories that are synced together keep what lies in them, and no more", "[base]") {
+    SimScheduler world(1);
+    MemoryFileSystem files(world.clock(), CrashModel::on);
+    REQUIRE(files.mkdir("/d/a").ok());
+    REQUIRE(files.mkdir("/d/b/below").ok());
+    for (const char* path : {"/d/f", "/d/a/f", "/d/b/f", "/d/b/below/f"})
+        put(files, path, "bytes");
+    const std::vector<std::string> paths{"/", "/d", "/d/a", "/d/b"};
+    SECTION("all of it") {
+        REQUIRE(files.sync_directories(paths).ok());
+        files.power_off_losing_all();
+        for (const char* path : {"/d/f", "/d/a/f", "/d/b/f"})
+            CHECK(content(files, path) == "bytes");
+        CHECK_FALSE(files.exists("/d/b/below/f"));
+    }
+    SECTION("an error of one file is everybody's, and the others are synced") {
+        files.fail_next_sync("/d/a/f");
+        CHECK(files.sync_directories(paths).code() == Errc::io_error);
+        CHECK(files.sync_directories(paths).ok());  // the kernel forgets
+        files.power_off_losing_all();
+        CHECK(content(files, "/d/b/f") == "bytes");
+        CHECK(content(files, "/d/a/f") != "bytes");
+    }
+    SECTION("nothing where it is forbidden, or there is no descriptor") {
+        files.forbid_sync_directories();
+        CHECK(files.sync_directories(paths).code() == Errc::unsupported);
+        files.clear_faults();
+        files.take_descriptors("/d/b");
+        CHECK(files.sync_directories(paths).code() == Errc::too_many_open_files);
+        files.power_off_losing_all();
+        CHECK_FALSE(files.exists("/d"));
+    }
+}

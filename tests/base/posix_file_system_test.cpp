@@ -4,6 +4,7 @@
 #include "base/posix_file_system.hpp"
 
 #include <cstdlib>
+#include <vector>
 
 #include <catch2/catch.hpp>
 #include <fcntl.h>
@@ -142,4 +143,21 @@ TEST_CASE("a pipe is read to its end", "[base]") {
     REQUIRE(content.ok());
     CHECK(as_text(content.value()) == "num.partitions = 3\n");
     ::close(ends[0]);
+}
+
+TEST_CASE("directories are synced together where the disk can be, and nothing is tried elsewhere",
+          "[base]") {
+    TemporaryDirectory temporary;
+    PosixFileSystem files;
+    std::vector<std::string> paths;
+    for (const char* name : {"/a", "/b", "/c"}) {
+        paths.push_back(temporary.path + name);
+        REQUIRE(files.mkdir(paths.back()).ok());
+        REQUIRE(files.open(paths.back() + "/f", OpenMode::create).value()->pwrite(0, {}).ok());
+    }
+    const auto synced = files.sync_directories(paths);
+    CHECK((synced.ok() || synced.code() == Errc::unsupported));
+    CHECK(files.sync_directories({paths[0], temporary.path + "/none"}).code() == Errc::not_found);
+    CHECK(files.sync_directories({paths[0], "/proc"}).code() == Errc::unsupported);
+    CHECK(files.sync_directories({}).ok());
 }

@@ -179,7 +179,9 @@ void DataWorld::announce() {
     edit_ = std::make_unique<EditSession>();  // what is published is never edited again
     auto delta = std::make_shared<const MetadataDelta>(compare(before, *image));
     applied_ = false;
-    control->post([this, delta] { plane->apply(image, delta, [this] { applied_ = true; }); });
+    control->post([this, published = image, delta] {
+        plane->apply(published, delta, [this] { applied_ = true; });
+    });
 }
 
 RequestContext DataWorld::context(Client& client, int version, int key) {

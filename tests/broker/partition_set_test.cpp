@@ -483,7 +483,7 @@ TEST_CASE("thousands of partitions are taken in over several turns, images in or
     world.delete_topic("more");
     world.create_topic("last", 3);
     REQUIRE(
-        world.world.run_until([&] { return world.metrics.value("kq_partitions") > 3900; }, 60s));
+        world.world.run_until([&] { return world.metrics.value("kq_partitions") > 3400; }, 60s));
     REQUIRE(world.world.run_until([&] { return world.metrics.value("kq_partitions") == 4; }, 60s));
     world.run_turns();
     CHECK(world.metrics.value("kq_partitions") == 4);
