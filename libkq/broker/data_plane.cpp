@@ -10,7 +10,7 @@ DataPlane::DataPlane(const ByOpen&, DataPlaneSeams seams, BrokerId broker,
     : seams_(std::move(seams)),
       broker_(broker),
       config_(config),
-      producers_(std::make_shared<ProducerRoom>(
+      producers_(std::make_shared<SharedLimit>(
           static_cast<std::uint64_t>(config->integer("kq.producer.ids.total.max")))),
       producers_gauge_(seams_.metrics.observe(
           "kq_producer_ids", "Producer ids that partitions remember, counted for each of them.",

@@ -99,7 +99,7 @@ private:
     const DataPlaneSeams seams_;
     const BrokerId broker_;
     const std::shared_ptr<const ConfigSet> config_;
-    const std::shared_ptr<ProducerRoom> producers_;
+    const std::shared_ptr<SharedLimit> producers_;
     const MetricRegistry::Observation producers_gauge_;
     const TopicSettingsSource settings_;
     // Made by open(), and the same until the end; each sees to its own owner.

@@ -84,7 +84,7 @@ LogOptions log_options(const ConfigSet& topic, const ConfigSet& broker) {
 }  // namespace
 
 TopicSettingsSource::TopicSettingsSource(BrokerId broker, std::shared_ptr<const ConfigSet> file,
-                                         std::shared_ptr<ProducerRoom> producers)
+                                         std::shared_ptr<SharedLimit> producers)
     : broker_(broker), file_(std::move(file)), producers_(std::move(producers)) {
     KQ_CHECK(file_ != nullptr);
 }

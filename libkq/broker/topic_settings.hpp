@@ -27,7 +27,7 @@ class TopicSettingsSource {
 public:
     // `file` is what the broker was started with; `producers` is shared by all logs.
     TopicSettingsSource(BrokerId broker, std::shared_ptr<const ConfigSet> file,
-                        std::shared_ptr<ProducerRoom> producers = nullptr);
+                        std::shared_ptr<SharedLimit> producers = nullptr);
 
     // The settings of a topic: its own, else this broker's, else the cluster's, else the defaults.
     TopicSettings settings_of(const MetadataState& image, std::string_view topic) const;
@@ -35,7 +35,7 @@ public:
 private:
     BrokerId broker_;
     std::shared_ptr<const ConfigSet> file_;
-    std::shared_ptr<ProducerRoom> producers_;
+    std::shared_ptr<SharedLimit> producers_;
 };
 
 }  // namespace kq

@@ -12,7 +12,7 @@
 
 namespace kq {
 
-class ProducerRoom;
+class SharedLimit;
 
 struct LogOptions {
     std::int64_t segment_bytes = std::int64_t{1} << 30;     // segment.bytes
@@ -28,7 +28,7 @@ struct LogOptions {
 
     Millis producer_id_expiration_ms{std::int64_t{24} * 3600 * 1000};  // producer.id.expiration.ms
     std::uint32_t producers_max = 100'000;                             // kq.producer.ids.max
-    std::shared_ptr<ProducerRoom> producer_room;                       // kq.producer.ids.total.max
+    std::shared_ptr<SharedLimit> producer_room;                        // kq.producer.ids.total.max
 
     // Appends are refused while the disk has less room than this (or than a twentieth of itself,
     // where that is less), so that the rest of the broker can go on working. 0 = until it is full.

@@ -13,7 +13,6 @@
 #pragma once
 
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -24,6 +23,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "base/shared_limit.hpp"
 #include "base/time.hpp"
 #include "protocol/record_batch.hpp"
 
@@ -103,44 +103,10 @@ struct CompletedTransaction {
     bool aborted = false;
 };
 
-// How many producers all tables of a broker remember together, and may. Any thread; tables that
-// look at the same time may go past the limit by one each.
-class ProducerRoom {
-public:
-    explicit ProducerRoom(std::uint64_t producers_max) : producers_max_(producers_max) {}
-
-    std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
-    bool is_full() const { return used() >= producers_max_; }
-
-    // What one table takes of it; given back when it dies.
-    class Share {
-    public:
-        explicit Share(std::shared_ptr<ProducerRoom> room) : room_(std::move(room)) {}
-        Share(Share&& other) noexcept
-            : room_(std::move(other.room_)), taken_(std::exchange(other.taken_, 0)) {}
-        Share& operator=(Share&&) = delete;
-        ~Share() { take(0); }
-
-        bool is_full() const { return room_ != nullptr && room_->is_full(); }
-        void take(std::uint64_t producers) {
-            if (room_ != nullptr) room_->used_ += producers - taken_;  // wraps back where it falls
-            taken_ = producers;
-        }
-
-    private:
-        std::shared_ptr<ProducerRoom> room_;
-        std::uint64_t taken_ = 0;
-    };
-
-private:
-    const std::uint64_t producers_max_;
-    std::atomic<std::uint64_t> used_{0};
-};
-
 class ProducerTable {
 public:
     explicit ProducerTable(std::uint32_t producers_max = 100'000,
-                           std::shared_ptr<ProducerRoom> room = nullptr)
+                           std::shared_ptr<SharedLimit> room = nullptr)
         : producers_max_(producers_max), share_(std::move(room)) {}
 
     // What a leader decides about a client's batch: the stored batch that it repeats, or nothing
@@ -182,7 +148,7 @@ private:
     ProducerEntry& entry_for(ProducerId producer, ProducerEpoch epoch, MonoTime now);
 
     std::uint32_t producers_max_;
-    ProducerRoom::Share share_;
+    SharedLimit::Share share_;
     std::unordered_map<ProducerId, ProducerEntry> entries_;
     std::map<Offset, ProducerId> open_;                    // by first offset
     std::map<Offset, CompletedTransaction> unreplicated_;  // by first offset

@@ -186,7 +186,7 @@ TEST_CASE("the table is bounded", "[storage][producers]") {
 }
 
 TEST_CASE("tables share a bound, and give back what they forget", "[storage][producers]") {
-    auto room = std::make_shared<ProducerRoom>(3);
+    auto room = std::make_shared<SharedLimit>(3);
     const auto of = [](int id) {
         auto append = batch(0, 1);
         append.producer = ProducerId{id};
