@@ -5,7 +5,9 @@
 //
 // shape    a request larger than the whole budget is let in alone, or it could never be served. Who
 //          takes memory piece by piece says so while it waits for the next: when all that is taken
-//          is held by such, one of them may go past the limit, or they would wait for each other
+//          is held by such, one of them may go past the limit, or they would wait for each other.
+//          Whoever waits, with or without a part, keeps a MemoryWait: who holds much for long sees
+//          that others need it
 // units    bytes
 // owner    any thread; waiters are called on their loop
 #pragma once
@@ -39,10 +41,14 @@ public:
     // caller is one of them, and has what it needs with these.
     bool try_overdraw(std::uint64_t bytes);
 
+    // Somebody waits for memory, on any loop.
+    bool is_short() const { return waits_.load(std::memory_order_relaxed) > 0; }
+
     std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
     std::uint64_t bytes_max() const { return bytes_max_; }
 
 private:
+    friend class MemoryWait;
     struct Waiter {
         Loop* loop;
         Task task;
@@ -50,9 +56,22 @@ private:
     const std::uint64_t bytes_max_;
     std::atomic<std::uint64_t> used_{0};
     std::atomic<std::uint64_t> waiting_{0};  // of used_, held by those who wait
+    std::atomic<std::uint64_t> waits_{0};    // how many MemoryWaits there are
     std::atomic<bool> has_waiters_{false};
     std::mutex mutex_;
     std::vector<Waiter> waiters_;  // guarded by mutex_
+};
+
+// Somebody waits for memory, as long as it lives.
+class MemoryWait {
+public:
+    explicit MemoryWait(MemoryBudget& budget) : budget_(budget) { budget_.waits_.fetch_add(1); }
+    ~MemoryWait() { budget_.waits_.fetch_sub(1); }
+    MemoryWait(const MemoryWait&) = delete;
+    MemoryWait& operator=(const MemoryWait&) = delete;
+
+private:
+    MemoryBudget& budget_;
 };
 
 // A part of the budget, given back when it dies.

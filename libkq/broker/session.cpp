@@ -366,7 +366,8 @@ void Session::stop_reading() {
 }
 
 void Session::wait_for_memory() {
-    if (std::exchange(waiting_for_memory_, true)) return;
+    if (waiting_for_memory_) return;
+    waiting_for_memory_.emplace(sessions_.budget_);
     stop_reading();
     sessions_.wait_for_memory(*this, large_ != nullptr);
 }
@@ -377,9 +378,10 @@ bool Session::try_memory_again() {
     const bool has_memory = large_ != nullptr   ? ReceiveBuffers::grow(*large_)
                             : large_wanted_ > 0 ? start_large(large_wanted_)
                                                 : true;
-    waiting_for_memory_ = !has_memory;
-    if (has_memory) continue_later();
-    return has_memory;
+    if (!has_memory) return false;
+    waiting_for_memory_.reset();
+    continue_later();
+    return true;
 }
 
 void Session::watch_half_frame() {
@@ -388,14 +390,17 @@ void Session::watch_half_frame() {
         return;
     }
     if (half_frame_since_ == MonoTime{}) {
-        half_frame_since_ = progress_since_ = loop_.clock().mono();
-        progress_from_ = received_;
+        half_frame_since_ = loop_.clock().mono();
+        progress_ = while_scarce_ = {half_frame_since_, received_};
+        was_scarce_ = sessions_.budget_.is_short();
     }
-    if (half_frame_timer_.is_set()) return;
-    check_half_frame_at(progress_since_ + sessions_.options_.half_frame_max);
+    if (!half_frame_timer_.is_set()) check_half_frame_later();
 }
 
-void Session::check_half_frame_at(MonoTime deadline) {
+void Session::check_half_frame_later() {
+    const auto& options = sessions_.options_;
+    const auto deadline = std::min(progress_.since + options.half_frame_max,
+                                   while_scarce_.since + options.scarce_interval);
     half_frame_timer_.set(deadline, [this] {
         loop_.assert_here();
         check_half_frame();
@@ -407,18 +412,38 @@ void Session::check_half_frame() {
     if (closed_ || !has_half_frame() || half_frame_since_ == MonoTime{}) return;
     const auto& options = sessions_.options_;
     const auto now = loop_.clock().mono();
-    if (now - progress_since_ >= options.half_frame_max) {
-        const std::size_t frame = large_ == nullptr ? 0 : large_->frame_bytes();
-        const auto whole = std::chrono::seconds(frame / options.half_frame_rate_min);
-        if (received_ - progress_from_ < options.half_frame_progress_min ||
-            now - half_frame_since_ >= options.half_frame_max + whole) {
+    if (now - progress_.since >= options.half_frame_max) {
+        if (is_too_slow(now)) {
             return close("half_frame",
                          Error{Errc::deadline_passed, "the rest of a frame did not come"});
         }
-        progress_since_ = now;
-        progress_from_ = received_;
+        progress_ = {now, received_};
     }
-    check_half_frame_at(progress_since_ + options.half_frame_max);
+    if (now - while_scarce_.since >= options.scarce_interval) {
+        if (is_too_slow_for_others()) {
+            return close("slow_frame", Error{Errc::deadline_passed,
+                                             "a frame came slowly while others need its memory"});
+        }
+        while_scarce_ = {now, received_};
+    }
+    check_half_frame_later();
+}
+
+bool Session::is_too_slow(MonoTime now) const {
+    const auto& options = sessions_.options_;
+    const std::size_t frame = large_ == nullptr ? 0 : large_->frame_bytes();
+    const auto whole = std::chrono::seconds(frame / options.half_frame_rate_min);
+    return received_ - progress_.from < options.half_frame_progress_min ||
+           now - half_frame_since_ >= options.half_frame_max + whole;
+}
+
+// By what it holds, not by a fixed rate: a slow link with a frame of a megabyte harms nobody, and
+// to hold all memory a peer has to send much, however many connections it has. Others have to be
+// seen waiting at the start and at the end: one that waits for a moment ends no slow frame.
+bool Session::is_too_slow_for_others() {
+    const bool is_scarce = sessions_.budget_.is_short();
+    if (!std::exchange(was_scarce_, is_scarce) || !is_scarce || large_ == nullptr) return false;
+    return received_ - while_scarce_.from < large_->room().size() / sessions_.options_.scarce_part;
 }
 
 void Session::close_if_idle(MonoTime before) {
@@ -465,6 +490,7 @@ void Session::over() {
         request->leave();
     state_.fetch_session = nullptr;
     unread_ = {};
+    waiting_for_memory_.reset();
     large_ = nullptr;
     half_frame_timer_.cancel();
     pause_timer_.cancel();

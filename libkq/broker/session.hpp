@@ -5,13 +5,16 @@
 // shape    Ready -> Draining -> Closed. A request starts when nothing is outstanding, or when it
 // and
 //          everything outstanding is Produce and there are at most 8; else its bytes wait and
-//          reading stops. Between frames a session holds no buffer
+//          reading stops. Between frames a session holds no buffer. Half a frame is given up when
+//          less than 64 KiB of it come in 30 s; a long one, while other connections wait for
+//          memory, when less than an eighth of what it holds comes in 5 s
 // owner    the loop it was made on
 // errors   every way in which a peer breaks the rules closes the connection, counted by reason
 // source   docs/architecture.md, 5 "Connections and requests"
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,6 +64,11 @@ private:
         MutableBytes bytes;
         std::shared_ptr<const void> hold;
     };
+    // What came from then on is what goes past `from`.
+    struct Progress {
+        MonoTime since{};
+        std::uint64_t from = 0;
+    };
 
     bool may_start(MutableBytes frame) const KQ_ON(loop_);
     bool is_blocked() const KQ_ON(loop_);
@@ -78,7 +86,9 @@ private:
     void wait_for_memory() KQ_ON(loop_);
     void watch_half_frame() KQ_ON(loop_);
     void check_half_frame() KQ_ON(loop_);
-    void check_half_frame_at(MonoTime deadline) KQ_ON(loop_);
+    void check_half_frame_later() KQ_ON(loop_);
+    bool is_too_slow(MonoTime now) const KQ_ON(loop_);
+    bool is_too_slow_for_others() KQ_ON(loop_);
     void send_answers() KQ_ON(loop_);
     bool is_large_whole() const KQ_ON(loop_) {
         return large_ != nullptr && large_filled_ == large_->frame_bytes();
@@ -110,15 +120,16 @@ private:
     bool processing_ KQ_OWNED_BY(loop_) = false;
     bool held_back_ KQ_OWNED_BY(loop_) = false;  // a whole frame is here that may not start yet
     bool reading_stopped_ KQ_OWNED_BY(loop_) = false;
-    bool waiting_for_memory_ KQ_OWNED_BY(loop_) = false;
+    std::optional<MemoryWait> waiting_for_memory_ KQ_OWNED_BY(loop_);
     bool continuing_ KQ_OWNED_BY(loop_) = false;
     bool draining_ KQ_OWNED_BY(loop_) = false;
     bool closed_ KQ_OWNED_BY(loop_) = false;
     MonoTime last_activity_ KQ_OWNED_BY(loop_);
     MonoTime half_frame_since_ KQ_OWNED_BY(loop_){};
-    std::uint64_t received_ KQ_OWNED_BY(loop_) = 0;       // since the connection was made
-    MonoTime progress_since_ KQ_OWNED_BY(loop_){};        // what came from then on …
-    std::uint64_t progress_from_ KQ_OWNED_BY(loop_) = 0;  // … is what goes past this
+    std::uint64_t received_ KQ_OWNED_BY(loop_) = 0;  // since the connection was made
+    Progress progress_ KQ_OWNED_BY(loop_);           // of half a frame
+    Progress while_scarce_ KQ_OWNED_BY(loop_);       // of the same, in a shorter time
+    bool was_scarce_ KQ_OWNED_BY(loop_) = false;     // when that began
     Timer half_frame_timer_ KQ_OWNED_BY(loop_);
     MonoTime paused_until_ KQ_OWNED_BY(loop_) = MonoTime::min();
     Timer pause_timer_ KQ_OWNED_BY(loop_);

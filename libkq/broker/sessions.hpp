@@ -26,8 +26,12 @@ struct SessionOptions {
     Millis half_frame_max{30'000};                   // without a byte more of it
     std::uint64_t half_frame_progress_min = 65'536;  // in each half_frame_max, or the rest
     std::uint64_t half_frame_rate_min = 65'536;      // bytes a second, on the whole of a frame
-    std::uint64_t output_bytes_max = 256u << 20;     // unsent, then the connection is closed
-    std::uint64_t output_bytes_pause = 1u << 20;     // unsent, then nothing new is started
+    // While others wait for memory: a long frame brings this part of what it holds in each
+    // interval.
+    Millis scarce_interval{5'000};
+    std::uint64_t scarce_part = 8;                // an eighth
+    std::uint64_t output_bytes_max = 256u << 20;  // unsent, then the connection is closed
+    std::uint64_t output_bytes_pause = 1u << 20;  // unsent, then nothing new is started
     std::size_t produce_pipeline_max = 8;
     // Called some seconds after connections closed, or after requests that held burst_bytes
     // together, at most once in give_back_interval: what they left may go back to the machine.

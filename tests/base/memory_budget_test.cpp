@@ -69,6 +69,20 @@ TEST_CASE("memory that one loop gives back serves those who wait on others, in o
     CHECK(served == std::vector<int>{1});  // who found none has to wait again by himself
 }
 
+TEST_CASE("memory is short while somebody waits, whoever it is", "[base]") {
+    MemoryBudget budget(100);
+    CHECK_FALSE(budget.is_short());
+    {
+        MemoryWait first(budget);
+        {
+            MemoryWait second(budget);
+            CHECK(budget.is_short());
+        }
+        CHECK(budget.is_short());
+    }
+    CHECK_FALSE(budget.is_short());
+}
+
 TEST_CASE("a lease that is replaced or let go of gives back once", "[base]") {
     MemoryBudget budget(100);
     REQUIRE(budget.try_take(30));

@@ -402,6 +402,79 @@ TEST_CASE("half frames that hold all memory together are finished one after the 
     CHECK(scene.budget.used() == 0);
 }
 
+TEST_CASE("a frame that drips gives way when others wait for memory", "[broker][I33]") {
+    Scene scene({}, 5'000'000);
+    scene.handler.answer_at_once = true;
+    const auto frame = request(produce, 1, std::string(3'000'000, 'x'));
+    std::vector<std::unique_ptr<Talker>> dripping;
+    std::size_t sent = 1'500'000;
+    for (int i = 0; i < 3; ++i) {
+        dripping.push_back(scene.connect());
+        dripping.back()->say(frame.substr(0, sent));
+    }
+    const auto drip_for = [&](int seconds, const auto& meanwhile) {
+        for (int i = 0; i < seconds; ++i) {
+            if (i % 10 == 0) {
+                for (auto& client : dripping) {
+                    if (client->closed == Errc::none) client->say(frame.substr(sent, 70'000));
+                }
+                sent += 70'000;
+            }
+            meanwhile(i);
+            scene.world.run_for(1s);
+        }
+    };
+    const auto closed = [&] {
+        return std::count_if(dripping.begin(), dripping.end(),
+                             [](const auto& client) { return client->closed != Errc::none; });
+    };
+    SECTION("large requests and small ones are served within seconds") {
+        auto other = scene.connect();
+        auto large = request(produce, 7, std::string(1'000'000, 'x'));
+        other->say(large);
+        drip_for(30, [&](int second) {
+            if (second >= 20) CHECK(Scene::ids(other->heard) == Ids{7});
+        });
+        CHECK(scene.closed("slow_frame") == closed());
+        CHECK(scene.closed("slow_frame") >= 1);
+        CHECK(scene.closed("half_frame") == 0);
+    }
+    SECTION("a megabyte over one megabit a second gets through all the same") {
+        auto slow = scene.connect();
+        const auto small = request(produce, 7, std::string(1 << 20, 'x'));
+        slow->say(small.substr(0, 125'000));
+        drip_for(30, [&](int second) {
+            const auto at = static_cast<std::size_t>(second + 1) * 125'000;
+            if (at < small.size()) slow->say(small.substr(at, 125'000));
+        });
+        CHECK(Scene::ids(slow->heard) == Ids{7});
+        CHECK(slow->closed == Errc::none);
+        CHECK(scene.closed("slow_frame") >= 1);
+    }
+}
+
+TEST_CASE("a frame may drip while nobody waits, or for a moment only", "[broker][I33]") {
+    Scene scene({}, 5'000'000);
+    scene.handler.answer_at_once = true;
+    const auto frame = request(produce, 1, std::string(3'000'000, 'x'));
+    auto client = scene.connect();
+    std::size_t sent = 2'200'000;  // holds 3 MB, of which an eighth is 375 KB
+    client->say(frame.substr(0, sent));
+    for (; sent < frame.size(); sent += 200'000) {
+        scene.world.run_for(3s);
+        {
+            MemoryWait moment(scene.budget);  // seen once in ten seconds
+            scene.world.run_for(4s);
+        }
+        scene.world.run_for(3s);
+        REQUIRE(client->closed == Errc::none);
+        client->say(frame.substr(sent, 200'000));
+    }
+    scene.world.run_for(1s);
+    CHECK(Scene::ids(client->heard) == Ids{1});
+    CHECK(client->closed == Errc::none);
+}
+
 TEST_CASE("a frame larger than the whole budget is served alone", "[broker]") {
     Scene scene({}, 500'000);
     scene.handler.answer_at_once = true;
