@@ -38,7 +38,8 @@ std::unique_ptr<FileSystem> files_for(const BrokerSettings& settings, const Cloc
     if (!settings.ephemeral) return std::make_unique<PosixFileSystem>();
     auto files = std::make_unique<MemoryFileSystem>(clock);
     // What does not fit is refused as a full disk would: better than being ended by the kernel.
-    files->set_capacity(physical_memory_bytes() / 2);
+    PosixFileSystem machine;
+    files->set_capacity(usable_memory_bytes(machine) / 2);
     return files;
 }
 

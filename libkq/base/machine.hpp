@@ -7,10 +7,16 @@
 
 namespace kq {
 
+class FileSystem;
+
 // How many processors this process may use; at least 1.
 unsigned processor_count();
 
 std::uint64_t physical_memory_bytes();
+
+// What this process may use of it: less where a control group says so, its own or one above it (v2:
+// memory.max, v1: memory.limit_in_bytes). `files` holds /proc and /sys.
+std::uint64_t usable_memory_bytes(FileSystem& files);
 
 // As many open files as the hard limit allows; how many that are.
 std::uint64_t raise_open_files_limit();
