@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <sstream>
 
 #include <Poco/Exception.h>
@@ -79,8 +80,16 @@ public:
     }
     void on_closed(const Error&) override { server_.forget(this); }
 
+    // Since when a request is waited for, as a number that grows; nothing while one is answered.
+    std::optional<std::uint64_t> waiting_since() const {
+        loop_.assert_here();
+        if (answering_ || closing_) return std::nullopt;
+        return waiting_since_;
+    }
+
 private:
     void wait() KQ_ON(loop_) {
+        waiting_since_ = server_.waits_++;
         timer_.set_after(silence_max, [this] { server_.forget(this); });
     }
 
@@ -142,6 +151,7 @@ private:
     HttpServer& server_;
     Loop& loop_;
     Timer timer_ KQ_OWNED_BY(loop_);
+    std::uint64_t waiting_since_ KQ_OWNED_BY(loop_) = 0;
     std::string head_ KQ_OWNED_BY(loop_);
     bool answering_ KQ_OWNED_BY(loop_) = false;
     bool closing_ KQ_OWNED_BY(loop_) = false;
@@ -168,10 +178,24 @@ Endpoint HttpServer::local() const {
 }
 
 void HttpServer::accept(std::unique_ptr<Socket> socket) {
-    if (exchanges_.size() >= connections_max) return;  // the socket closes
+    if (exchanges_.size() >= connections_max) {
+        // A crowd that says nothing shall not keep the probe of a supervisor out.
+        auto* silent = longest_waiting();
+        if (silent == nullptr) return;  // the new socket closes
+        forget(silent);
+    }
     auto exchange = std::make_unique<Exchange>(*this, std::move(socket));
     auto* key = exchange.get();
     exchanges_.emplace(key, std::move(exchange));
+}
+
+HttpServer::Exchange* HttpServer::longest_waiting() const {
+    Exchange* found = nullptr;
+    for (const auto& [exchange, owner] : exchanges_) {
+        const auto since = exchange->waiting_since();
+        if (since && (found == nullptr || *since < *found->waiting_since())) found = exchange;
+    }
+    return found;
 }
 
 HttpResponse HttpServer::answer(const HttpRequest& request) {

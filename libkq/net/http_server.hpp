@@ -3,8 +3,9 @@
 // HttpServer: answers GET and HEAD on a status port. HTTP/1.1 as POCO's messages read and write it.
 //
 // shape    a request head of at most 8 KiB, no body; the answer closes the connection unless the
-//          client asked to keep it; connections_max at a time, each at most 10 s silent, each with
-//          at most one answer that its client has not read
+//          client asked to keep it; connections_max at a time, of which a new one takes the place
+//          of the one that has said nothing for longest; each at most 10 s silent, each with at
+//          most one answer that its client has not read
 // owner    the loop of its network
 #pragma once
 
@@ -45,6 +46,7 @@ public:
 private:
     class Exchange;
     void accept(std::unique_ptr<Socket> socket) KQ_ON(loop_);
+    Exchange* longest_waiting() const KQ_ON(loop_);
     HttpResponse answer(const HttpRequest& request);
     void forget(Exchange* exchange);
 
@@ -53,6 +55,7 @@ private:
     Handler handler_ KQ_OWNED_BY(loop_);
     std::unique_ptr<Listener> listener_;  // made once
     std::unordered_map<Exchange*, std::unique_ptr<Exchange>> exchanges_ KQ_OWNED_BY(loop_);
+    std::uint64_t waits_ KQ_OWNED_BY(loop_) = 0;  // begun, to tell which is the oldest
 };
 
 }  // namespace kq

@@ -82,6 +82,32 @@ TEST_CASE("bad requests are refused, silence ends, nothing grows without bound",
     CHECK(open == HttpServer::connections_max);
 }
 
+TEST_CASE("a silent crowd does not keep others out", "[net]") {
+    StatusPort status;
+    Talker kept(*status.client_network, {"server", 80});
+    std::vector<std::unique_ptr<Talker>> crowd;
+    for (std::size_t i = 0; i < HttpServer::connections_max - 1; ++i) {
+        crowd.push_back(std::make_unique<Talker>(*status.client_network, Endpoint{"server", 80}));
+        if (i == 9) crowd.back()->say("GET /met");  // half a request is none
+        status.world.run_for(1ms);
+    }
+    kept.say("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");  // it is not the oldest any more
+    status.world.run_for(1s);
+    REQUIRE(crowd.front()->closed == Errc::none);
+    for (int i = 0; i < 20; ++i) {
+        Talker late(*status.client_network, {"server", 80});
+        late.say("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        status.world.run_until(
+            [&] { return late.closed != Errc::none || late.heard.find("q=") != std::string::npos; },
+            5s);
+        CHECK(late.heard.starts_with("HTTP/1.1 200 "));
+    }
+    CHECK(kept.heard.starts_with("HTTP/1.1 200 "));
+    CHECK(kept.closed == Errc::none);
+    CHECK(crowd.front()->closed != Errc::none);
+    CHECK(crowd.back()->closed == Errc::none);
+}
+
 TEST_CASE("what is no HTTP is refused with its first bytes", "[net]") {
     StatusPort status;
     auto since = status.world.now();
