@@ -17,6 +17,10 @@ using Creatable = wire::CreateTopicsRequest::CreatableTopic;
 using Created = wire::CreateTopicsResponse::CreatableTopicResult;
 using Assignment = std::vector<std::vector<BrokerId>>;  // replicas by partition
 
+// Of the names and values of one topic's settings, looked at before they are parsed: as many bytes
+// as a request may have take seconds on the loop, and several times their size.
+constexpr std::size_t config_bytes_max = std::size_t{1} << 20;
+
 Created refused(const std::string& name, const Error& why) {
     Created result;
     result.name = name;
@@ -50,7 +54,11 @@ Status check_new_name(const MetadataState& state, const std::string& name) {
 
 Result<ConfigSet> check_configs(const Creatable& topic) {
     ConfigSet configs(ConfigScope::topic);
+    std::size_t bytes = 0;
     for (const auto& [name, value] : topic.configs) {
+        bytes += name.size() + value.value_or("").size();
+        if (bytes > config_bytes_max)
+            return Error(Errc::invalid_config, "the settings of a topic are longer than 1 MiB");
         if (!value)
             return Error(Errc::invalid_config, "setting '" + name + "' of a topic cannot be null");
         KQ_TRY(configs.set(name, *value));

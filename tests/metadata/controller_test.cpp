@@ -116,6 +116,10 @@ TEST_CASE("what is wrong with a new topic is said, and nothing is written", "[me
         Errc code;
     };
     const std::string long_name(250, 'a');
+    const std::string too_long((std::size_t{1} << 20) + 1, 'x');
+    std::string too_many = "0:1";
+    while (too_many.size() <= std::size_t{1} << 20)
+        too_many += ",0:1";
     const Row row = GENERATE_COPY(values<Row>({
         {{"", 1, 1, {}, {}}, Errc::invalid_topic_exception},
         {{".", 1, 1, {}, {}}, Errc::invalid_topic_exception},
@@ -138,6 +142,9 @@ TEST_CASE("what is wrong with a new topic is said, and nothing is written", "[me
         {{"t", 1, 1, {}, {{"cleanup.policy", "shred"}}}, Errc::invalid_config},
         {{"t", 1, 1, {}, {{"min.insync.replicas", "0"}}}, Errc::invalid_config},
         {{"t", 1, 1, {}, {{"remote.storage.enable", "true"}}}, Errc::invalid_config},
+        {{"t", 1, 1, {}, {{too_long, "1"}}}, Errc::invalid_config},
+        {{"t", 1, 1, {}, {{"follower.replication.throttled.replicas", too_many}}},
+         Errc::invalid_config},
         {{"t", 1, 1, {}, {{"max.compaction.lag.ms", "5"}, {"min.compaction.lag.ms", "6"}}},
          Errc::invalid_config},
         {{"t", -1, -1, {{0, {1}}, {0, {2}}}, {}}, Errc::invalid_replica_assignment},
