@@ -8,6 +8,7 @@
 #include "broker/leader_hint.hpp"
 #include "broker/repeated_partitions.hpp"
 #include "metadata/metadata_state.hpp"
+#include "metadata/topic_names.hpp"
 #include "protocol/record_batch.hpp"
 
 namespace kq {
@@ -15,11 +16,6 @@ namespace kq {
 namespace {
 
 constexpr std::string_view admin_client_id = "__admin_client";
-
-bool is_internal(std::string_view topic) {
-    return topic == "__consumer_offsets" || topic == "__transaction_state" ||
-           topic == "__share_group_state" || topic == "__cluster_metadata";
-}
 
 // Whether a batch claims to be part of a transaction; looked at before anything is checked, as
 // Kafka does.
@@ -156,7 +152,7 @@ std::vector<std::vector<AppendItem>> PendingProduces::resolve(const RequestConte
                 refuse(by_id ? Errc::unknown_topic_id : Errc::unknown_topic_or_partition);
                 continue;
             }
-            if (is_internal(image->name()) && context.client_id != admin_client_id) {
+            if (is_internal_topic(image->name()) && context.client_id != admin_client_id) {
                 refuse(Errc::invalid_topic_exception, "clients do not write to internal topics");
                 continue;
             }

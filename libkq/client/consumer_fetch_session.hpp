@@ -42,7 +42,6 @@ public:
     // still hold under the old id is closed by the next request.
     void reset();
 
-    bool is_established() const { return id_ != 0; }
     // The partition that an answer means; null if it was not asked for.
     const TopicPartition* find(const Uuid& topic_id, const std::string& topic,
                                std::int32_t partition, bool by_id) const;

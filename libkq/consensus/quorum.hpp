@@ -121,7 +121,6 @@ public:
     Epoch epoch() const { return state_.epoch; }
     // Of this epoch, as far as we know; ourselves only while we lead.
     BrokerId leader() const;
-    const ElectionState& election_state() const { return state_; }
     const VoterSet& voters() const { return voters_; }
     const LogOutline& log() const { return log_; }
     // Everything below is in every later leader's log. Grows only.

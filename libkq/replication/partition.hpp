@@ -98,7 +98,6 @@ public:
     Offset high_watermark() const { return high_watermark_; }
     Offset last_stable() const;
     Offset visible_end(Visibility visibility) const;
-    bool has_watches() const { return !watches_.empty(); }
     std::size_t watch_count() const { return watches_.size(); }
 
 private:

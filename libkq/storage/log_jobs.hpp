@@ -35,7 +35,6 @@ public:
     static std::vector<Status> run_all(FileSystem& files, std::vector<SyncJob>& jobs);
 
     Offset end() const { return end_; }  // the log end that a success covers
-    std::uint64_t dirty_bytes() const { return dirty_bytes_; }
 
 private:
     friend class Log;
@@ -68,7 +67,6 @@ private:
     std::string log_directory_;
     bool ends_suspicion_ = false;  // of an earlier process's failed sync
     Offset end_;
-    std::uint64_t dirty_bytes_ = 0;
     std::vector<SegmentFile> segments_;
     std::vector<std::string> written_files_;  // index files and such, written but not synced
     std::vector<SmallFile> small_files_;      // to be written

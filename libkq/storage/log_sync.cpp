@@ -41,7 +41,6 @@ SyncJob Log::begin_sync() {
         }
         bool give_back = at < segments_.size() && segment.allocated_bytes > segment.size_bytes();
         job.segments_.push_back({segment.file(), segment.base(), segment.size_bytes(), give_back});
-        job.dirty_bytes_ += segment.size_bytes() - segment.synced_bytes;
     }
     std::reverse(job.segments_.begin(), job.segments_.end());
 
