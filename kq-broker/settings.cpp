@@ -90,6 +90,10 @@ Result<std::string> as_listener(const std::string& text) {
     return "PLAINTEXT://" + endpoint.value().text();
 }
 
+bool is_about_directories(std::string_view name) {
+    return name == "log.dirs" || name == "log.dir" || name == "metadata.log.dir";
+}
+
 // A private broker takes neither the addresses nor the directories of a file: it would be somebody
 // else's broker then, with somebody else's topics.
 void leave_place_of_file(const std::string& file, Collector& settings,
@@ -241,6 +245,12 @@ Result<BrokerSettings> settle_broker(const BrokerCommandOptions& options, const 
             std::string hint =
                 nearest.empty() ? "" : "; did you mean '" + std::string(nearest) + "'?";
             return Error{Errc::usage, "-X: '" + name + "' is no setting of a broker" + hint};
+        }
+        if (out.ephemeral && is_about_directories(name)) {
+            return Error{Errc::usage,
+                         "-X " + name + " and " +
+                             (options.ephemeral ? "--ephemeral exclude one another"
+                                                : "'run' exclude one another; say --data")};
         }
         KQ_TRY(settings.set(name, text.substr(equals + 1), "-X", ConfigSyntax::with_units));
     }

@@ -50,6 +50,16 @@ Result<Framing> framing_of(const FramingOptions& options, const Setting& format)
         }
         framing.kind = Framing::Kind::lines;  // an option counts before a variable or a file
     }
+    // A template shows null as nothing, and lines do; the others have a null of their own.
+    const bool has_null_text =
+        framing.kind == Framing::Kind::lines || framing.kind == Framing::Kind::templated;
+    if (options.null_text && !has_null_text) {
+        if (format.origin == "--format") {
+            return Error{Errc::usage, "--null goes with '-f text' and templates, not with " +
+                                          in_quotes("-f " + format.value)};
+        }
+        framing.kind = Framing::Kind::lines;
+    }
     if (options.delimiter && options.nul) return Error{Errc::usage, "-D and -0 exclude each other"};
     if (options.nul) framing.delimiter = std::string(1, '\0');
     if (options.delimiter) {

@@ -92,6 +92,13 @@ Result<RowPrinter> RowPrinter::create(Console& console, const Schema& schema, co
     } else {
         return no_such_format(format, row_formats);
     }
+    if (options.header && !printer.for_people() && printer.form_ != Form::tsv) {
+        if (format.origin == "--format") {
+            return Error{Errc::usage, "--header goes with '-f tsv', not with " +
+                                          in_quotes("-f " + format.value)};
+        }
+        printer.form_ = Form::tsv;  // an option counts before a variable or a file
+    }
     KQ_TRY(printer.choose_columns(options));
     printer.friendly_ =
         printer.for_people() && !options.raw_units && console.process().is_terminal(Stream::out);

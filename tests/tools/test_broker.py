@@ -94,6 +94,12 @@ def test_mistakes_in_settings_name_the_nearest(t):
     t.status(t.run("kq-broker", "check", "--config", path), 2)
     t.status(t.run("kq-broker", "--listen", "nonsense:port"), 2)
     t.status(t.run("kq-broker", "--data", "x", "--ephemeral"), 2)
+    for name in ["log.dirs", "log.dir", "metadata.log.dir"]:
+        setting = name + "=" + os.path.join(t.directory, "elsewhere")
+        t.fails(2, "-X %s and --ephemeral exclude one another" % name, "kq-broker", "--ephemeral",
+                "-X", setting)
+        t.fails(2, "say --data", "kq-broker", "run", "-X", setting, "--", "true")
+    t.true(not os.path.exists(os.path.join(t.directory, "elsewhere")), "a directory was made")
     t.status(t.run("kq-broker", "--config", "missing.toml"), 2)
 
 

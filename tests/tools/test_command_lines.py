@@ -165,6 +165,10 @@ def test_values_that_cannot_be_are_named(t):
     t.fails(2, "%q' is no field", "kq-consume", "t", "-f", "%q")
     t.fails(2, "nothing tells where %k ends", "kq-produce", "t", "-f", "%k%v")
     t.fails(2, "-K and --crlf go with '-f text'", "kq-produce", "t", "-f", "raw", "-K", ":")
+    for format in ["jsonl", "frame", "raw"]:
+        for program in ["kq-produce", "kq-consume"]:
+            t.fails(2, "--null goes with '-f text' and templates, not with '-f %s'" % format, program,
+                    "t", "-f", format, "--null", "N")
     t.fails(2, "exclude each other", "kq-produce", "t", "-K", ":", "-k", "x")
     t.fails(2, "'x' is no NAME=VALUE", "kq-produce", "t", "-H", "x")
     t.fails(2, "'fast' is no rate", "kq-produce", "t", "--rate", "fast")
