@@ -98,11 +98,27 @@ Status Production::prepare_options() {
     if (access_.settings().dry_run) return done();
     KQ_TRY(access_.check_writable());
     KQ_LET(auto producer_options, access_.producer_options());
+    warn_of_promises(producer_options);
     may_create_ = producer_options.auto_create_topics;
     producer_ = std::make_unique<Producer>(access_.runtime(), std::move(producer_options));
     if (auto deadline = access_.deadline()) producer_->set_deadline(*deadline);
     producer_->on_batch([this](const BatchReport& report) { on_batch(report); });
     return done();
+}
+
+// What the manual promises and these settings take away, unless somebody said that they know.
+void Production::warn_of_promises(const ProducerOptions& options) const {
+    Console& console = access_.console();
+    if (options.acks == Acks::none) {
+        console.warn(
+            "acks=0: no broker tells whether it wrote a record; exit status 0 means that all were "
+            "sent");
+    }
+    if (options.idempotence_lacks.empty()) return;
+    console.warn(
+        "a record may be written twice or out of order when something fails: idempotence "
+        "is off, as it needs " +
+        std::string(options.idempotence_lacks));
 }
 
 int Production::run() {
@@ -445,7 +461,10 @@ int Production::finish(const Status& outcome) {
         Problem problem = problem_of("", outcome.error());
         const bool something_worked = producer_ && producer_->stats().records_acked > 0;
         const int own = exit_of(problem);
-        if (own == exit_refused && something_worked) problem.exit = exit_partial;
+        // Usage: an input that was there before the first record and is not there now.
+        if ((own == exit_refused || own == exit_usage) && something_worked) {
+            problem.exit = exit_partial;
+        }
         if (outcome.code() == Errc::message_too_large && refused_bytes_ > 0 &&
             refused_bytes_ < suggested_request_bytes) {
             problem.tries = {

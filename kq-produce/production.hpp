@@ -50,6 +50,7 @@ public:
 private:
     Status prepare_options();
     Status check_inputs() const;
+    void warn_of_promises(const ProducerOptions& options) const;
     Status find_topic();
     Result<std::int32_t> learn_partitions();
     // `with_making`: a topic that is not there may be made by asking for it.

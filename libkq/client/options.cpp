@@ -162,6 +162,7 @@ Status settle_idempotence(const ConfigSet& settings, ProducerOptions& options) {
         return Error{Errc::usage, std::string("enable.idempotence=true needs ") + conflict};
     }
     options.idempotent = false;
+    options.idempotence_lacks = conflict;
     return done();
 }
 

@@ -14,6 +14,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/config_def.hpp"
@@ -91,6 +92,8 @@ struct ProducerOptions {
     std::optional<int> compression_level;         // compression.{gzip,lz4,zstd}.level
     bool ignore_keys = false;                     // partitioner.ignore.keys
     bool auto_create_topics = true;               // allow.auto.create.topics; not Kafka's here
+    // What idempotence needs and did not get, so that it gave way: "acks=all". Not a property.
+    std::string_view idempotence_lacks = {};
 
     static Result<ProducerOptions> from_properties(const Properties& properties);
 };

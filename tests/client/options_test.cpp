@@ -12,6 +12,7 @@ TEST_CASE("properties have Kafka's names, defaults and units", "[client]") {
           std::vector<Endpoint>{{"a", 1}, {"::1", 2}, {"c", 9092}});
     CHECK(defaults.value().acks == Acks::all);
     CHECK(defaults.value().idempotent);
+    CHECK(defaults.value().idempotence_lacks.empty());
     CHECK(defaults.value().batch_bytes == 16384);
     CHECK(defaults.value().linger == 5ms);
     CHECK(defaults.value().delivery_timeout == 120s);
@@ -27,6 +28,7 @@ TEST_CASE("properties have Kafka's names, defaults and units", "[client]") {
     CHECK(given.value().batch_bytes == 65536);
     CHECK(given.value().acks == Acks::leader);
     CHECK_FALSE(given.value().idempotent);  // it needs acks=all, and nobody insisted
+    CHECK(given.value().idempotence_lacks == "acks=all");
     CHECK(given.value().compression == Compression::zstd);
     CHECK(given.value().compression_level == 7);
 

@@ -57,6 +57,36 @@ def test_headers_timestamps_and_partitions(t):
             stdin="x\n")
 
 
+def test_a_file_that_goes_meanwhile_is_a_partial_success(t):
+    name = t.topic()
+    late = t.file("late", "c\n")
+    process = t.start("kq-produce", name, "-", late)
+    process.stdin.write(b"a\nb\n")
+    process.stdin.flush()
+    deadline = time.monotonic() + 10
+    while t.run("kq-consume", name).out != "a\nb\n":
+        t.true(time.monotonic() < deadline, "what was read did not leave")
+        time.sleep(0.05)
+    os.unlink(late)
+    process.stdin.close()
+    t.equal(wait_for(process), 3)
+    t.contains(process.stderr.read().decode(), "cannot open '%s': No such file" % late)
+    t.equal(t.run("kq-consume", name).out, "a\nb\n")
+
+
+def test_promises_that_settings_take_away_are_warned_of(t):
+    name = t.topic()
+    off = "idempotence is off, as it needs "
+    for setting, lack in [("acks=1", "acks=all"), ("acks=0", "acks=all"), ("retries=0", "retries above 0"),
+                          ("max.in.flight.requests.per.connection=6", "at most 5 for max.in.flight")]:
+        ran = t.status(t.run("kq-produce", name, "-X", setting, stdin="a\nb\n"), 0)
+        t.equal(ran.err.count(off + lack), 1, ran)
+        t.equal(ran.err.count("acks=0: no broker tells"), int(setting == "acks=0"), ran)
+        ran = t.run("kq-produce", name, "-X", setting, "-X", "enable.idempotence=false", stdin="a\n")
+        t.true(off not in t.status(ran, 0).err, ran)
+        t.equal(t.run("kq-produce", name, "-q", "-X", setting, stdin="a\n").err, "")
+
+
 def test_every_codec_reads_back(t):
     content = "".join("line %d %s\n" % (i, "x" * 50) for i in range(5000))
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"]:
@@ -74,6 +104,10 @@ def test_files_end_their_last_record(t):
     t.equal(t.run("kq-consume", name).out, "a\nb\nc\nd\n")
     ran = t.run("kq-produce", name, "missing")
     t.status(ran, 2)
+    # The second one is missing: nothing of the first is sent.
+    ran = t.status(t.run("kq-produce", name, one, "missing"), 2)
+    t.contains(ran.err, "cannot open 'missing': No such file")
+    t.equal(t.run("kq-consume", name).out, "a\nb\nc\nd\n")
     t.contains(ran.err, "cannot open 'missing': No such file")
     ran = t.run("kq-produce", name, t.directory)
     t.contains(t.status(ran, 2).err, "it is a directory")
