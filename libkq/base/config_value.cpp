@@ -412,7 +412,7 @@ std::string_view nearest_word(std::string_view word, std::span<const std::string
     std::size_t best_distance = std::max<std::size_t>(1, word.size() / 3) + 1;
     for (auto candidate : candidates) {
         // The lengths alone may tell; somebody's megabyte of a word is not worth a table.
-        const auto [shorter, longer] = std::minmax(word.size(), candidate.size());
+        const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
         if (longer - shorter >= best_distance) continue;
         auto distance = edit_distance(lower(word), lower(candidate));
         if (distance < best_distance) {

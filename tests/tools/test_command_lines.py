@@ -167,8 +167,8 @@ def test_values_that_cannot_be_are_named(t):
     t.fails(2, "-K and --crlf go with '-f text'", "kq-produce", "t", "-f", "raw", "-K", ":")
     for format in ["jsonl", "frame", "raw"]:
         for program in ["kq-produce", "kq-consume"]:
-            t.fails(2, "--null goes with '-f text' and templates, not with '-f %s'" % format, program,
-                    "t", "-f", format, "--null", "N")
+            ran = t.status(t.run(program, "t", "-f", format, "--null", "N"), 2)
+            t.contains(ran.err, "--null goes with '-f text' and templates, not with '-f %s'" % format)
     t.fails(2, "exclude each other", "kq-produce", "t", "-K", ":", "-k", "x")
     t.fails(2, "'x' is no NAME=VALUE", "kq-produce", "t", "-H", "x")
     t.fails(2, "'fast' is no rate", "kq-produce", "t", "--rate", "fast")
