@@ -564,7 +564,10 @@ wire::FetchResponse::PartitionData PendingFetches::answer_of(Fetch& fetch, Slot&
     data.high_watermark = located.high_watermark.value;
     data.last_stable_offset = located.last_stable.value;
     data.log_start_offset = located.log_start.value;
-    data.aborted_transactions.reset();
+    // Kafka's list is null but where it did not get as far as a partition.
+    if (located.code != Errc::unknown_topic_or_partition && located.code != Errc::unknown_topic_id) {
+        data.aborted_transactions.reset();
+    }
     data.records = wire::Records(Chain());
     if (located.code == Errc::not_leader_or_follower || located.code == Errc::fenced_leader_epoch) {
         add_leader(fetch, slot, data, response);

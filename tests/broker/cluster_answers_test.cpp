@@ -338,6 +338,7 @@ TEST_CASE("a coordinator is the leader of the key's partition; its topic is made
     CHECK(found.error_code == 0);
     CHECK(found.node_id == 2);
     CHECK(found.host == "two");
+    CHECK(found.error_message == "NONE");  // Kafka's word for it
     wire::FindCoordinatorRequest batch;
     batch.key_type = 1;
     batch.coordinator_keys = {"x", "y"};

@@ -120,11 +120,16 @@ TEST_CASE("what a fetch asks wrongly is answered for that partition only", "[bro
         CHECK(data.log_start_offset == -1);
         CHECK(data.records.empty());
         CHECK_FALSE(data.records.is_null());
+        // As Kafka 4.3 has it.
+        CHECK(data.aborted_transactions.has_value() ==
+              (row.code == Errc::unknown_topic_or_partition));
         CHECK(world.watch_count() == 0);
     }
     auto by_id = world.fetch_request("t", {0});
     by_id.topics[0].topic_id.bytes[4] = 77;
-    CHECK(fetch_one(world, by_id, 13).error_code == code(Errc::unknown_topic_id));
+    const auto unknown = fetch_one(world, by_id, 13);
+    CHECK(unknown.error_code == code(Errc::unknown_topic_id));
+    CHECK(unknown.aborted_transactions.has_value());
 }
 
 // Kafka 4.3 answers all of this as it stands here.

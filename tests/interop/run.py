@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Other people's clients against kq-broker: kcat, librdkafka, kafka-python, Kafka's Java tools, and
-Apache Kafka itself on a directory that kq wrote.
+Apache Kafka itself: on a directory that kq wrote, and beside kq with the same requests.
 
   tests/interop/run.py --bin build/bin          all tests
   tests/interop/run.py --bin build/bin WORD...  the tests whose name contains a WORD
@@ -31,7 +31,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "kq-int
 REQUIRED = os.environ.get("CI") == "true"
 FETCH_ATTEMPTS = 3
 MODULES = ["kcat_tests", "librdkafka_tests", "kafka_python_tests", "java_tests", "disk_tests",
-           "directory_tests", "fault_tests", "metadata_log_tests", "bad_input_tests"]
+           "directory_tests", "differential_tests", "fault_tests", "metadata_log_tests", "bad_input_tests"]
 
 
 def fetched(name, sources, make):

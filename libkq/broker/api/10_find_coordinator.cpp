@@ -65,7 +65,7 @@ void handle_find_coordinator(RequestContext& context, const wire::FindCoordinato
     } else {
         auto found = find(context, request.key_type, request.key, missing);
         response.error_code = found.error_code;
-        response.error_message = found.error_message;
+        response.error_message = found.error_message.value_or("NONE");  // as Kafka
         response.node_id = found.node_id;
         response.host = found.host;
         response.port = found.port;

@@ -38,6 +38,8 @@ DescribedEntry describe(const ConfigDef& def, std::optional<std::string> value, 
     if (request.include_documentation) entry.documentation = std::string(def.sentence);
     if (request.include_synonyms) {
         for (const auto& origin : origins) {
+            // As in Kafka, a default that is null is none.
+            if (!origin.value && origin.source == ConfigSource::default_config) continue;
             entry.synonyms.push_back({origin.name, def.is_sensitive() ? std::nullopt : origin.value,
                                       static_cast<std::int8_t>(origin.source)});
         }

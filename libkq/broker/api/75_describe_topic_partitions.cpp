@@ -48,6 +48,7 @@ TopicAnswer unknown(const std::string& name) {
     topic.name = name;
     topic.error_code = wire_code(check_topic_name(name).ok() ? Errc::unknown_topic_or_partition
                                                              : Errc::invalid_topic_exception);
+    topic.topic_authorized_operations = topic_operations_all;
     return topic;
 }
 
