@@ -565,7 +565,8 @@ wire::FetchResponse::PartitionData PendingFetches::answer_of(Fetch& fetch, Slot&
     data.last_stable_offset = located.last_stable.value;
     data.log_start_offset = located.log_start.value;
     // Kafka's list is null but where it did not get as far as a partition.
-    if (located.code != Errc::unknown_topic_or_partition && located.code != Errc::unknown_topic_id) {
+    if (located.code != Errc::unknown_topic_or_partition &&
+        located.code != Errc::unknown_topic_id) {
         data.aborted_transactions.reset();
     }
     data.records = wire::Records(Chain());
