@@ -11,6 +11,9 @@ namespace {
 // For queued.max.request.bytes=-1; its sentence in the registry says so.
 constexpr std::uint64_t request_memory_default = std::uint64_t{512} << 20;
 
+// Things that any request may name, whatever kq.partitions.max says.
+constexpr std::size_t named_at_least = 10'000;
+
 std::uint64_t request_memory_of(const ConfigSet& config) {
     auto configured = config.integer("queued.max.request.bytes");
     return configured > 0 ? static_cast<std::uint64_t>(configured) : request_memory_default;
@@ -232,8 +235,9 @@ Status Broker::open_planes() {
     std::vector<Acceptor::Target> targets;
     auto session_options = session_options_of(*options_.config);
     session_options.strangers = &strangers_;
-    const auto partitions_max =
-        static_cast<std::size_t>(options_.config->integer("kq.partitions.max"));
+    // What a request names are topics and settings, too: also where there may be few partitions.
+    const auto named_max = std::max(
+        named_at_least, static_cast<std::size_t>(options_.config->integer("kq.partitions.max")));
     for (std::size_t i = 0; i < seams_.data.size(); ++i) {
         if (auto* job = options_.give_back_memory; job != nullptr) {
             session_options.give_back_memory = [job, &pool = seams_.pool,
@@ -243,7 +247,7 @@ Status Broker::open_planes() {
         }
         auto side =
             std::make_unique<DataSide>(seams_.data[i].loop, seams_.data[i].network, request_memory_,
-                                       seams_.metrics, seams_.log, session_options, partitions_max);
+                                       seams_.metrics, seams_.log, session_options, named_max);
         serve_all(side->dispatcher, {id_, cluster_id_, options_.config, data_plane_->data_loop(i),
                                      data_plane_->router(), data_plane_->directories(), seams_.pool,
                                      *metadata_, seams_.control});

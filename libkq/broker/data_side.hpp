@@ -13,9 +13,9 @@ namespace kq {
 
 struct DataSide {
     DataSide(Loop& loop_in, Network& network, MemoryBudget& memory, MetricRegistry& metrics,
-             const Logger& log, const SessionOptions& options, std::size_t request_partitions_max)
+             const Logger& log, const SessionOptions& options, std::size_t named_max)
         : loop(loop_in),
-          dispatcher(metrics, request_partitions_max),
+          dispatcher(metrics, named_max),
           sessions(loop_in, network, memory, metrics, log, options, dispatcher) {}
 
     Loop& loop;

@@ -37,8 +37,9 @@ void Dispatcher::handle(RequestContext& context, RequestSlot slot) {
                                                    std::to_string(context.api_version)});
 }
 
-Error Dispatcher::too_many_partitions() {
-    return Error{Errc::invalid_request, "more partitions than kq.partitions.max in one request"};
+Error Dispatcher::too_many_named() {
+    return Error{Errc::invalid_request,
+                 "a request names more than kq.partitions.max things (10000, if that is less)"};
 }
 
 Reply<wire::ProduceResponse> Dispatcher::silent_reply(RequestSlot slot) {

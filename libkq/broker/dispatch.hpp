@@ -6,7 +6,7 @@
 // shape    what is served is what is announced: ApiVersions answers from advertised(). Filled once,
 //          before the first request
 // owner    the loop of its sessions
-// errors   a request that cannot be read or names too many partitions, an API or version that is
+// errors   a request that cannot be read or names too many things, an API or version that is
 //          not served: the connection closes, counted by reason. Only ApiVersions in an unknown
 //          version is answered, in version 0 (KIP-511)
 #pragma once
@@ -27,31 +27,51 @@
 
 namespace kq {
 
-// How many partitions a request names, each as often as it is named.
-template <class Request>
-std::size_t partitions_named(const Request& request) {
+// What the elements of a list name: each its partitions, keys or settings, and at least itself.
+template <class List>
+std::size_t named_in(const List& list) {
     std::size_t count = 0;
-    if constexpr (requires { request.topic_data.front().partition_data; }) {  // Produce
-        for (const auto& topic : request.topic_data)
-            count += topic.partition_data.size();
-    } else if constexpr (requires { request.forgotten_topics_data; }) {  // Fetch
-        for (const auto& topic : request.topics)
-            count += topic.partitions.size();
-        for (const auto& topic : request.forgotten_topics_data)
-            count += topic.partitions.size();
-    } else if constexpr (requires { request.topics.front().partitions.front().timestamp; }) {
-        for (const auto& topic : request.topics)  // ListOffsets
-            count += topic.partitions.size();
+    for (const auto& one : list) {
+        std::size_t inside = 0;
+        if constexpr (requires { one.partitions.size(); }) inside += one.partitions.size();
+        if constexpr (requires { one.partition_data.size(); }) inside += one.partition_data.size();
+        if constexpr (requires { one.assignments.size(); }) inside += one.assignments.size();
+        if constexpr (requires { one.configs.size(); }) inside += one.configs.size();
+        if constexpr (requires { one.configuration_keys->size(); }) {
+            if (one.configuration_keys) inside += one.configuration_keys->size();
+        }
+        count += std::max<std::size_t>(1, inside);
     }
+    return count;
+}
+
+// How many partitions, topics, keys, resources and settings a request names, each as often as it
+// is named: what its answer grows with.
+template <class Request>
+std::size_t named_by(const Request& request) {
+    std::size_t count = 0;
+    if constexpr (requires { request.topic_data; }) count += named_in(request.topic_data);
+    if constexpr (requires { request.topics.has_value(); }) {
+        if (request.topics) count += named_in(*request.topics);
+    } else if constexpr (requires { request.topics; }) {
+        count += named_in(request.topics);
+    }
+    if constexpr (requires { request.forgotten_topics_data; }) {
+        count += named_in(request.forgotten_topics_data);
+    }
+    if constexpr (requires { request.topic_names; }) count += named_in(request.topic_names);
+    if constexpr (requires { request.coordinator_keys; }) {
+        count += named_in(request.coordinator_keys);
+    }
+    if constexpr (requires { request.resources; }) count += named_in(request.resources);
     return count;
 }
 
 class Dispatcher final : public RequestHandler {
 public:
-    // A request that names more than `request_partitions_max` is no client's: there are not so
-    // many.
-    Dispatcher(MetricRegistry& metrics, std::size_t request_partitions_max)
-        : metrics_(metrics), request_partitions_max_(request_partitions_max) {}
+    // A request that names more than `named_max` is no client's: there are not so many partitions.
+    Dispatcher(MetricRegistry& metrics, std::size_t named_max)
+        : metrics_(metrics), named_max_(named_max) {}
 
     // `handler(context, request, reply)` answers every version of the API.
     template <class Request, class Response, class Handler>
@@ -60,8 +80,8 @@ public:
                                                                 RequestSlot slot) mutable {
             auto request = wire::decode<Request>(context.body, context.api_version);
             if (!request.ok()) return slot.fail("malformed", request.error());
-            if (partitions_named(request.value()) > request_partitions_max_) {
-                return slot.fail("too_many_partitions", too_many_partitions());
+            if (named_by(request.value()) > named_max_) {
+                return slot.fail("too_many_named", too_many_named());
             }
             handler(context, std::move(request).value(),
                     reply_for<Response>(context, std::move(slot)));
@@ -74,8 +94,8 @@ public:
                                             RequestContext& context, RequestSlot slot) mutable {
             auto request = wire::decode<wire::ProduceRequest>(context.body, context.api_version);
             if (!request.ok()) return slot.fail("malformed", request.error());
-            if (partitions_named(request.value()) > request_partitions_max_) {
-                return slot.fail("too_many_partitions", too_many_partitions());
+            if (named_by(request.value()) > named_max_) {
+                return slot.fail("too_many_named", too_many_named());
             }
             bool is_silent = request.value().acks == 0;
             handler(context, std::move(request).value(),
@@ -97,7 +117,7 @@ private:
     };
 
     void add(const wire::ApiInfo& api, Serve serve);
-    static Error too_many_partitions();
+    static Error too_many_named();
     static Reply<wire::ProduceResponse> silent_reply(RequestSlot slot);
 
     template <class Response>
@@ -116,7 +136,7 @@ private:
     }
 
     MetricRegistry& metrics_;
-    const std::size_t request_partitions_max_;
+    const std::size_t named_max_;
     std::map<std::int16_t, Entry> entries_;
     std::vector<AdvertisedApi> advertised_;
 };

@@ -286,6 +286,28 @@ TEST_CASE("DescribeTopicPartitions goes page by page through sorted topics", "[b
     CHECK(answer.topics[2].error_code == 3);
 }
 
+TEST_CASE("a page goes on behind the last partition, however large the cursor's number",
+          "[broker]") {
+    Cluster cluster;
+    cluster.topic("b", {1, 1, 1});
+    cluster.topic("c", {1});
+    for (const std::int32_t from : {3, 4, 0x7FFF'FFFF}) {
+        CAPTURE(from);
+        wire::DescribeTopicPartitionsRequest request;
+        request.topics = {{"b"}, {"c"}};
+        request.cursor = {"b", from};
+        auto asked = cluster.context(0);
+        const auto answer = cluster.answer<wire::DescribeTopicPartitionsResponse>(
+            [&](Reply<wire::DescribeTopicPartitionsResponse> reply) {
+                handle_describe_topic_partitions(asked, request, 2000, std::move(reply));
+            });
+        CHECK_FALSE(answer.next_cursor);
+        REQUIRE(answer.topics.size() == 2);
+        CHECK(answer.topics[0].partitions.empty());
+        CHECK(answer.topics[1].partitions.size() == 1);
+    }
+}
+
 TEST_CASE("a cursor that no page ended with is refused", "[broker]") {
     Cluster cluster;
     cluster.topic("b", {1, 1, 1});

@@ -261,6 +261,7 @@ TEST_CASE("log directories and what lies in them", "[broker][describe_log_dirs]"
     CHECK(found(describe(some)).empty());
     some.topics->push_back({"a", {1, 9}});
     some.topics->push_back({"nope", {0}});
+    some.topics->push_back({"a", {1}});  // once more
     CHECK(found(describe(some)).size() == 1);
 }
 

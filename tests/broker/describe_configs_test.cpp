@@ -42,6 +42,20 @@ struct Settings {
         image->configs.put(edit, std::move(resource),
                            std::make_shared<const ConfigEntries>(std::move(entries)));
     }
+    RequestContext context() {
+        return {.api_version = 4,
+                .client_id = "test",
+                .listener = "PLAINTEXT",
+                .principal = "User:ANONYMOUS",
+                .peer = {},
+                .image = image,
+                .loop = loop,
+                .clock = world.clock(),
+                .connection = connection,
+                .frame = {},
+                .body = {},
+                .frame_owner = nullptr};
+    }
     std::map<std::string, Entry> describe(bool synonyms = true) {
         wire::DescribeConfigsRequest request;
         request.include_synonyms = synonyms;
@@ -49,26 +63,33 @@ struct Settings {
         asked.resource_type = 2;
         asked.resource_name = "events";
         asked.configuration_keys = std::nullopt;
-        RequestContext context{.api_version = 4,
-                               .client_id = "test",
-                               .listener = "PLAINTEXT",
-                               .principal = "User:ANONYMOUS",
-                               .peer = {},
-                               .image = image,
-                               .loop = loop,
-                               .clock = world.clock(),
-                               .connection = connection,
-                               .frame = {},
-                               .body = {},
-                               .frame_owner = nullptr};
+        auto context_of_it = context();
         std::map<std::string, Entry> found;
-        handle_describe_configs(context, request, BrokerId{1}, file,
+        handle_describe_configs(context_of_it, request, BrokerId{1}, file,
                                 Reply<Response>([&](Response response) {
                                     REQUIRE(response.results.size() == 1);
                                     for (auto& entry : response.results[0].configs)
                                         found[entry.name] = std::move(entry);
                                 }));
         return found;
+    }
+
+    // Of resources (type, name), what is answered for.
+    std::vector<std::string> answered(std::vector<std::pair<int, std::string>> resources) {
+        wire::DescribeConfigsRequest request;
+        for (auto& [type, name] : resources) {
+            auto& asked = request.resources.emplace_back();
+            asked.resource_type = static_cast<std::int8_t>(type);
+            asked.resource_name = std::move(name);
+        }
+        std::vector<std::string> names;
+        auto asked = context();
+        handle_describe_configs(asked, request, BrokerId{1}, file,
+                                Reply<Response>([&](Response response) {
+                                    for (const auto& result : response.results)
+                                        names.push_back(result.resource_name);
+                                }));
+        return names;
     }
 
     SimScheduler world{1};
@@ -129,4 +150,13 @@ TEST_CASE("a broker's value in another unit counts, and is not shown behind a to
     const auto both = text(settings.describe().at("segment.ms"));
     CHECK(both.starts_with("7000 from 4: log.roll.ms=7000@4"));
     CHECK(settings.describe(false).at("segment.ms").synonyms.empty());
+}
+
+// The answer is a hundred times as long as the question: nobody gets it twice for one request.
+TEST_CASE("a resource that is named again is answered once, however it is spelt", "[broker][I33]") {
+    Settings settings;
+    CHECK(settings.answered({{4, "1"}, {2, "events"}, {4, "1"}, {4, "001"}, {2, "events"}}) ==
+          std::vector<std::string>{"1", "events"});
+    CHECK(settings.answered({{4, ""}, {4, "x"}, {4, ""}, {2, "1"}}) ==
+          std::vector<std::string>{"", "x", "1"});
 }

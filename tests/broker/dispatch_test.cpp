@@ -193,8 +193,10 @@ TEST_CASE("a request with more partitions than there may be is refused unworked"
         wire::FetchRequest request;
         request.topics.emplace_back().topic = "t";
         request.topics[0].partitions.resize(asked);
-        request.forgotten_topics_data.push_back({"t", Uuid{}, {}});
-        request.forgotten_topics_data[0].partitions.resize(forgotten);
+        if (forgotten > 0) {
+            request.forgotten_topics_data.push_back({"t", Uuid{}, {}});
+            request.forgotten_topics_data[0].partitions.resize(forgotten);
+        }
         return body_of(request, 7);
     };
     CHECK(scene.ask(1, 7, fetch(partitions_max, 0)));
@@ -227,7 +229,37 @@ TEST_CASE("a request with more partitions than there may be is refused unworked"
     CHECK_FALSE(scene.ask(0, 3, produce(partitions_max + 1, 1)));
     CHECK_FALSE(scene.ask(0, 3, produce(partitions_max + 1, 0)));
     CHECK(scene.produced == 1);
-    CHECK(scene.closed("too_many_partitions") == 5);
+    CHECK(scene.closed("too_many_named") == 5);
+}
+
+TEST_CASE("what every API's request names is counted", "[broker][I33]") {
+    wire::MetadataRequest metadata;
+    metadata.topics = std::nullopt;
+    CHECK(named_by(metadata) == 0);
+    metadata.topics.emplace().resize(3);
+    CHECK(named_by(metadata) == 3);
+    CHECK(named_by(wire::FindCoordinatorRequest{.coordinator_keys = {"a", "b"}}) == 2);
+    wire::CreateTopicsRequest create;
+    create.topics.resize(2);
+    create.topics[0].configs.resize(4);
+    create.topics[0].assignments.resize(3);
+    CHECK(named_by(create) == 8);
+    wire::DeleteTopicsRequest remove;
+    remove.topics.resize(2);
+    remove.topic_names.resize(3);
+    CHECK(named_by(remove) == 5);
+    wire::DescribeConfigsRequest configs;
+    configs.resources.resize(2);
+    configs.resources[0].configuration_keys.emplace().resize(7);
+    configs.resources[1].configuration_keys = std::nullopt;
+    CHECK(named_by(configs) == 8);
+    wire::DescribeLogDirsRequest directories;
+    directories.topics.emplace().resize(2);
+    directories.topics->front().partitions.resize(6);
+    CHECK(named_by(directories) == 7);
+    wire::DescribeTopicPartitionsRequest pages;
+    pages.topics.resize(9);
+    CHECK(named_by(pages) == 9);
 }
 
 TEST_CASE("acks=0 is silent while it works, and closes when it does not", "[broker]") {

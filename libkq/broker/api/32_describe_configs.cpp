@@ -3,7 +3,10 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
+#include <set>
 #include <string>
+#include <utility>
 
 #include "metadata/image_configs.hpp"
 #include "metadata/topic_names.hpp"
@@ -93,6 +96,23 @@ void describe_all_brokers(const BrokerConfigs& broker, const Resource& resource,
     }
 }
 
+std::optional<std::int32_t> broker_number(const std::string& name) {
+    std::int32_t id = -1;
+    const auto [end, trouble] = std::from_chars(name.data(), name.data() + name.size(), id);
+    if (trouble != std::errc() || end != name.data() + name.size()) return std::nullopt;
+    return id;
+}
+
+// By what a resource is told from others, however its name is spelt.
+std::pair<std::int8_t, std::string> identity(const Resource& resource) {
+    if (static_cast<ConfigResourceType>(resource.resource_type) == ConfigResourceType::broker) {
+        if (const auto id = broker_number(resource.resource_name)) {
+            return {resource.resource_type, std::to_string(*id)};
+        }
+    }
+    return {resource.resource_type, resource.resource_name};
+}
+
 Status describe_broker(const BrokerConfigs& broker, BrokerId self, const Resource& resource,
                        const DescribeConfigsRequest& request, Described& result) {
     const auto& name = resource.resource_name;
@@ -100,13 +120,12 @@ Status describe_broker(const BrokerConfigs& broker, BrokerId self, const Resourc
         describe_all_brokers(broker, resource, request, result);
         return done();
     }
-    std::int32_t id = -1;
-    const auto [end, trouble] = std::from_chars(name.data(), name.data() + name.size(), id);
-    if (trouble != std::errc() || end != name.data() + name.size()) {
+    const auto id = broker_number(name);
+    if (!id) {
         return Error{Errc::invalid_request,
                      "a broker is named by its number, or by nothing for all: not '" + name + "'"};
     }
-    if (id != self.value) {
+    if (*id != self.value) {
         return Error{Errc::invalid_request, "this is broker " + std::to_string(self.value) +
                                                 ": ask broker " + name + " for its settings"};
     }
@@ -128,7 +147,10 @@ void handle_describe_configs(RequestContext& context, const DescribeConfigsReque
     const auto& image = *context.image;
     const auto broker = broker_configs(image, self, file);
     DescribeConfigsResponse response;
+    std::set<std::pair<std::int8_t, std::string>> answered;
     for (const auto& resource : request.resources) {
+        // An answer is a hundred times as long as the question: each is given once.
+        if (!answered.insert(identity(resource)).second) continue;
         Described result;
         result.resource_type = resource.resource_type;
         result.resource_name = resource.resource_name;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/api/35_describe_log_dirs.hpp"
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -25,24 +24,23 @@ struct SizeCount {
     std::size_t outstanding = 0;
 };
 
-// Null: every partition. Else the named ones; an empty list of partitions names none.
-bool is_asked_for(const wire::DescribeLogDirsRequest& request, const TopicPartition& name) {
-    if (!request.topics.has_value()) return true;
+// What is asked for: nullopt, every partition. An empty list of partitions names none.
+std::optional<std::set<TopicPartition>> asked_for(const wire::DescribeLogDirsRequest& request) {
+    if (!request.topics.has_value()) return std::nullopt;
+    std::set<TopicPartition> names;
     for (const auto& topic : *request.topics) {
-        if (topic.topic != name.topic) continue;
-        if (std::find(topic.partitions.begin(), topic.partitions.end(), name.partition.value) !=
-            topic.partitions.end()) {
-            return true;
-        }
+        for (auto partition : topic.partitions)
+            names.insert({topic.topic, PartitionIndex{partition}});
     }
-    return false;
+    return names;
 }
 
 void answer(SizeCount& gathering, const LogDirectories& directories) {
     wire::DescribeLogDirsResponse response;
     std::map<std::uint32_t, std::map<TopicPartition, const PartitionSize*>> by_directory;
+    const auto names = asked_for(gathering.request);
     for (const PartitionSize& size : gathering.sizes) {
-        if (is_asked_for(gathering.request, size.name)) {
+        if (!names || names->contains(size.name)) {
             by_directory[size.directory].emplace(size.name, &size);
         }
     }

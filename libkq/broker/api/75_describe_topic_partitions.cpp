@@ -87,7 +87,9 @@ public:
         out.topic_id = topic->id();
         out.is_internal = is_internal_topic(name);
         out.topic_authorized_operations = topic_operations_all;
-        auto last = std::min(topic->partition_count(), first + left_);
+        // The cursor may say any number: the sum is formed where it cannot overflow.
+        auto last = static_cast<std::int32_t>(std::min<std::int64_t>(
+            topic->partition_count(), static_cast<std::int64_t>(first) + left_));
         for (auto i = first; i < last; ++i) {
             out.partitions.push_back(described(context_, i, *topic->partition(PartitionIndex{i})));
         }
