@@ -3,12 +3,17 @@
 // From bytes to handlers and back: what is served, what is refused, how.
 #include "broker/dispatch.hpp"
 
-#include <catch2/catch.hpp>
-
 #include "metadata/metadata_state.hpp"
 #include "net/sim_network.hpp"
 #include "protocol/messages/01_fetch.hpp"
 #include "protocol/messages/02_list_offsets.hpp"
+#include "protocol/messages/03_metadata.hpp"
+#include "protocol/messages/10_find_coordinator.hpp"
+#include "protocol/messages/19_create_topics.hpp"
+#include "protocol/messages/20_delete_topics.hpp"
+#include "protocol/messages/32_describe_configs.hpp"
+#include "protocol/messages/35_describe_log_dirs.hpp"
+#include "protocol/messages/75_describe_topic_partitions.hpp"
 #include "tests/net/echo.hpp"
 
 using namespace kq;
