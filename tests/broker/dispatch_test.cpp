@@ -3,6 +3,8 @@
 // From bytes to handlers and back: what is served, what is refused, how.
 #include "broker/dispatch.hpp"
 
+#include <catch2/catch.hpp>
+
 #include "metadata/metadata_state.hpp"
 #include "net/sim_network.hpp"
 #include "protocol/messages/01_fetch.hpp"
