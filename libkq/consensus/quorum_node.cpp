@@ -147,8 +147,8 @@ void QuorumNode::persist(const ElectionState& state) {
     write_state_file();
 }
 
-// For lack of room, or of descriptors, it is tried again: until the disk has it, nobody hears of
-// the vote, and nothing is lost but time.
+// For lack of descriptors, or of room, it is tried again: until the disk has it, nobody hears of
+// the vote, and nothing is lost but time. Only a start that finds its disk full says so at once.
 void QuorumNode::write_state_file() {
     auto written = std::make_shared<Status>(done());
     auto file = state_file_;
@@ -156,8 +156,12 @@ void QuorumNode::write_state_file() {
                  file = std::move(file)] { *written = write_quorum_state(files, path, file); },
                 [this, written] {
                     loop_.assert_here();
-                    if (written->ok()) return step(ElectionPersisted{});
-                    if (!is_shortage(written->code())) return fail(written->error());
+                    if (written->ok()) {
+                        voted_ = true;
+                        return step(ElectionPersisted{});
+                    }
+                    const bool is_start = !voted_ && written->code() == Errc::disk_full;
+                    if (is_start || !is_shortage(written->code())) return fail(written->error());
                     if (stopping_ || failed_) return;
                     logger_.warn("quorum-state cannot be written; it is tried again",
                                  {kv("error", written->error())});

@@ -159,6 +159,7 @@ private:
     Timer note_timer_ KQ_OWNED_BY(loop_);
     Timer state_timer_ KQ_OWNED_BY(loop_);
     Callback<void(Status)> on_stopped_ KQ_OWNED_BY(loop_);
+    bool voted_ KQ_OWNED_BY(loop_) = false;  // since the start
     bool stopping_ KQ_OWNED_BY(loop_) = false;
     bool closing_ KQ_OWNED_BY(loop_) = false;
     std::shared_ptr<const bool> alive_ = std::make_shared<const bool>(true);
