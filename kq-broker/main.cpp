@@ -67,7 +67,10 @@ int run(Process& process) {
     options.console = &console;
     int exit = parsed.verb->run();
     // A signal is how a broker is told to stop, and a command's status is ours: neither changes it.
-    return console.flush().ok() ? exit : exit_reader_gone;
+    const auto flushed = console.flush();
+    if (flushed.ok()) return exit;
+    return flushed.code() == Errc::connection_closed ? exit_reader_gone
+                                                     : console.fail("", flushed.error());
 }
 
 }  // namespace

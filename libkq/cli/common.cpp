@@ -13,8 +13,8 @@ namespace kq {
 namespace {
 
 // Keys of the client file that are ours, not Kafka's.
-constexpr std::array<std::string_view, 7> own_keys = {"context",  "format",   "timeout", "color",
-                                                      "progress", "readonly", "protect"};
+constexpr std::array<std::string_view, 7> own_keys = {
+    "default.context", "format", "timeout", "color", "progress", "readonly", "protect"};
 // Variables that are no properties.
 constexpr std::array<std::string_view, 7> own_variables = {
     "KQ_BOOTSTRAP", "KQ_CONTEXT", "KQ_CONFIG",  "KQ_FORMAT",
@@ -111,7 +111,7 @@ private:
     static std::optional<Setting> context_of_file(const std::vector<ConfigEntry>& entries,
                                                   const std::string& path) {
         for (const ConfigEntry& entry : entries) {
-            if (entry.name == "context") return Setting{entry.value, at(path, entry.line)};
+            if (entry.name == "default.context") return Setting{entry.value, at(path, entry.line)};
         }
         return std::nullopt;
     }

@@ -189,7 +189,14 @@ std::string text_of(const Explanation& one) {
     add("default", one.fallback);
     add("values", one.values);
     add("changes", one.changes);
-    if (one.has_effect == false) add("effect", "read and kept, but kq does nothing with it yet");
+    if (one.has_effect == false) {
+        const bool is_client = one.scope == name_of(ConfigScope::producer) ||
+                               one.scope == name_of(ConfigScope::consumer) ||
+                               one.scope == name_of(ConfigScope::admin);
+        add("effect", is_client ? "none: kq's programs refuse it where it would change what they "
+                                  "do, and else say that it does nothing; kq-config.toml(5)"
+                                : "read and kept, but kq does nothing with it yet");
+    }
     return out;
 }
 

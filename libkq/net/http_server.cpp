@@ -89,6 +89,7 @@ public:
 
 private:
     void wait() KQ_ON(loop_) {
+        server_.loop_.assert_here();  // ours
         waiting_since_ = server_.waits_++;
         timer_.set_after(silence_max, [this] { server_.forget(this); });
     }

@@ -54,6 +54,13 @@ TEST_CASE("settings are explained for everyone who has them", "[cli]") {
     CHECK(text.value().find("compression.type (producer)") != std::string::npos);
 }
 
+TEST_CASE("what kq does not act on is said, of clients as they do it", "[cli]") {
+    CHECK(text_of(explain("group.id").value()[0]).find("refuse") != std::string::npos);
+    CHECK(text_of(explain("acks").value()[0]).find("effect") == std::string::npos);
+    CHECK(text_of(explain("log.cleaner.threads").value()[0]).find("read and kept") !=
+          std::string::npos);
+}
+
 TEST_CASE("what nobody knows names the nearest", "[cli]") {
     CHECK(explained("NOT_ENUOGH_REPLICAS").error().message ==
           "'NOT_ENUOGH_REPLICAS' is neither an error code nor a setting; is "

@@ -224,6 +224,11 @@ def test_settings_option_over_variable_over_context_over_file(t):
     t.true(dialled("-C", "other").startswith('{"error"'), "the context's format rules errors too")
     t.contains(dialled("-C", "none", env={"KQ_BOOTSTRAP": "127.0.0.1:13"}), "127.0.0.1:13")
     t.fails(2, "is 'prod' meant?", "kq-topics", "list", "-C", "prd", env=none)
+    t.file("config/kq/config.toml",
+           'bootstrap.servers = "127.0.0.1:11"\ndefault.context = "prod"\n'
+           '[context.prod]\nbootstrap.servers = "127.0.0.1:12"\n[context.other]\ntimeout = "9s"\n')
+    t.contains(dialled(), "127.0.0.1:12")
+    t.contains(dialled("-C", "other"), "127.0.0.1:11")
     # The properties file of another client, as it is.
     t.file("client.properties", "# mine\nbootstrap.servers=127.0.0.1\\\n  :15\nacks=all\n")
     t.contains(dialled("-X", "@client.properties"), "127.0.0.1:15")
@@ -319,11 +324,12 @@ def test_kq_explains_to_programs_too(t):
 def test_output_to_a_full_disk_is_an_error(t):
     if not os.path.exists("/dev/full"):
         return
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run([os.path.join(t.bin, "kq"), "help"], stdout=full,
-                              stderr=subprocess.PIPE)
-    t.equal(done.returncode, 4)
-    t.contains(done.stderr.decode(), "[KQ_DISK_FULL]")
+    for program, *words in [("kq", "help"), ("kq-broker", "check"), ("kq-broker", "check", "-f", "json")]:
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([os.path.join(t.bin, program), *words], stdout=full,
+                                  stderr=subprocess.PIPE)
+        t.equal(done.returncode, 4, program)
+        t.contains(done.stderr.decode(), "KQ_DISK_FULL")
 
 
 def test_streams_that_were_closed_before_the_start(t):
