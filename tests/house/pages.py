@@ -230,9 +230,12 @@ def errors(root):
 .Nm kq-errors
 .Nd error codes of brokers and programs
 .Sh DESCRIPTION
-Every program of kq ends an error message with a code in brackets:
+Every program of kq ends an error message with a code in brackets, but where the command line itself
+is wrong (status 2; with
+.Fl f Cm json
+the code is KQ_USAGE):
 .Bd -literal -offset indent
-kq-topics: cannot describe 'orders': there is no such topic [UNKNOWN_TOPIC_OR_PARTITION]
+kq-topics: cannot describe 'orders': there is no topic 'orders' [UNKNOWN_TOPIC_OR_PARTITION]
 .Ed
 .Pp
 Codes are for scripts and for looking up; they do not change.
